@@ -1,0 +1,62 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Warnings are errors in CI, and stay warnings while one is writing.
+let warnings: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let settings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + warnings
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "raftnode",
+  products: [
+    .library(name: "RaftCore", type: .static, targets: ["RaftCore"]),
+    .library(name: "RaftStore", targets: ["RaftStore"]),
+    .library(name: "RaftTransport", targets: ["RaftTransport"]),
+    .library(name: "RaftServer", targets: ["RaftServer"]),
+    .library(name: "RaftKV", targets: ["RaftKV"]),
+    .library(name: "RaftSimulation", targets: ["RaftSimulation"]),
+    .executable(name: "raftnode", targets: ["raftnode"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    // One direction, bottom up: a module imports only what stands above it here.
+    .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
+    .target(name: "RaftStore", dependencies: ["RaftCore"], swiftSettings: settings),
+    .target(name: "RaftTransport", dependencies: ["RaftCore"], swiftSettings: settings),
+    .target(
+      name: "RaftServer", dependencies: ["RaftCore", "RaftStore", "RaftTransport"], swiftSettings: settings),
+    .target(name: "RaftKV", dependencies: ["RaftServer"], swiftSettings: settings),
+    .target(name: "RaftSimulation", dependencies: ["RaftServer"], swiftSettings: settings),
+    .executableTarget(
+      name: "raftnode", dependencies: ["RaftKV", argumentParser, logging], swiftSettings: settings),
+
+    .executableTarget(
+      name: "CustomStateMachine", dependencies: ["RaftServer"], path: "Examples/CustomStateMachine",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "ReadmeExample", dependencies: ["RaftServer"], path: "Examples/ReadmeExample",
+      swiftSettings: settings),
+
+    .testTarget(name: "RaftCoreTests", dependencies: ["RaftCore"], swiftSettings: settings),
+    .testTarget(name: "RaftStoreTests", dependencies: ["RaftStore"], swiftSettings: settings),
+    .testTarget(name: "RaftTransportTests", dependencies: ["RaftTransport"], swiftSettings: settings),
+    .testTarget(name: "RaftServerTests", dependencies: ["RaftServer"], swiftSettings: settings),
+    .testTarget(name: "RaftKVTests", dependencies: ["RaftKV"], swiftSettings: settings),
+    .testTarget(name: "RaftSimulationTests", dependencies: ["RaftSimulation"], swiftSettings: settings),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["raftnode", "CustomStateMachine", "ReadmeExample"], swiftSettings: settings),
+    .testTarget(name: "StyleTests", swiftSettings: settings),
+  ]
+)

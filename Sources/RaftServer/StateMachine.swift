@@ -1,0 +1,38 @@
+import RaftCore
+
+/// What a replica replicates: a deterministic value that commands change and queries read.
+///
+/// Every replica applies the same commands in the same order, and must arrive at the same state and the same results.
+/// So a machine reads no clock, draws no random numbers and does not depend on the order of a `Dictionary` or `Set`:
+/// time comes from ``ApplyContext/time``, which the leader stamped into the log.
+public protocol StateMachine: Sendable {
+  /// What changes the state. It travels through the log.
+  associatedtype Command: ByteCodable
+  /// What a command answers. It travels back to the node that was asked. (``Swift/Result`` is another thing.)
+  associatedtype Outcome: ByteCodable
+  /// What asks for the state without changing it. It does not travel: it runs on the node that was asked.
+  associatedtype Query: Sendable
+  /// What a query answers.
+  associatedtype Answer: Sendable
+
+  /// Changes the state. An error that a command can meet is a value of `Outcome`, the same on every replica.
+  mutating func apply(_ command: Command, at context: ApplyContext) -> Outcome
+
+  /// Reads the state.
+  func read(_ query: Query) -> Answer
+}
+
+/// What a command may depend on besides the state.
+public struct ApplyContext: Hashable, Sendable {
+  /// The log index of the command: grows from one command to the next, the same on every replica.
+  public let logIndex: LogIndex
+  /// Milliseconds since 1970 by the clock of the leader that proposed the command, never less than for the command
+  /// before it.
+  public let time: UInt64
+
+  /// Describes the circumstances of one command.
+  public init(logIndex: LogIndex, time: UInt64) {
+    self.logIndex = logIndex
+    self.time = time
+  }
+}
