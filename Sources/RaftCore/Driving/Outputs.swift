@@ -1,0 +1,46 @@
+/// What the driver should do now. Owned, drained and reused by the driver; once warm it never allocates.
+///
+/// Every message may be sent at once, in any order, or be lost: none of them depends on a write still in flight.
+public struct Outputs: Sendable {
+  /// Messages for other nodes.
+  public private(set) var messages: [Message] = []
+  /// Answers to ``RaftNode/readIndex(_:into:)``.
+  public private(set) var reads: [ReadOutcome] = []
+  /// What was decided, in order; stays empty unless tracing was asked for.
+  public private(set) var events: [TraceEvent] = []
+  private let isTracing: Bool
+
+  /// Makes an empty sink.
+  ///
+  /// - Parameter isTracing: Whether to collect ``events``; they cost nothing otherwise.
+  public init(isTracing: Bool = false) { self.isTracing = isTracing }
+
+  /// Forgets everything, keeping the storage.
+  public mutating func removeAll() {
+    messages.removeAll(keepingCapacity: true)
+    reads.removeAll(keepingCapacity: true)
+    events.removeAll(keepingCapacity: true)
+  }
+
+  mutating func send(_ message: Message) { messages.append(message) }
+
+  mutating func answer(_ outcome: ReadOutcome) { reads.append(outcome) }
+
+  mutating func trace(_ event: @autoclosure () -> TraceEvent) {
+    if isTracing { events.append(event()) }
+  }
+}
+
+/// The answer to one read: every read that reaches a leader gets exactly one.
+public struct ReadOutcome: Hashable, BitwiseCopyable, Sendable {
+  /// Which read.
+  public var id: ReadID
+  /// The state as of this index, or later, may answer; nil if the read was refused: there is no leader, or it lost its
+  /// leadership, or too many reads wait.
+  public var readIndex: LogIndex?
+
+  init(id: ReadID, readIndex: LogIndex?) {
+    self.id = id
+    self.readIndex = readIndex
+  }
+}

@@ -1,0 +1,61 @@
+/// What an embedder may set. ``validated()`` lists all faults at once.
+public struct RaftOptions: Hashable, Sendable {
+  /// Ticks between two heartbeats of a leader; 1 or more. Default 5.
+  public var heartbeatTicks = 5
+  /// The shortest time without a leader after which a node campaigns, in ticks; more than two heartbeats. Default 30.
+  public var electionTimeoutTicksMin = 30
+  /// The longest such time, in ticks; more than the shortest. Each campaign draws its own. Default 60.
+  public var electionTimeoutTicksMax = 60
+  /// After the connection to the leader broke, followers wait up to this many ticks before they pre-vote, so that they
+  /// do not all do it at once; 1 or more. Default 4.
+  public var leaderLostStaggerTicks = 4
+  /// The most payload bytes in one AppendEntries; a larger entry travels alone. 1 or more. Default 1 MiB.
+  public var messageBytesMax = 1 << 20
+  /// The most entries in one AppendEntries; 1 or more. Default 4,096.
+  public var messageEntriesMax = 4096
+  /// The most AppendEntries under way to one peer; 1 or more. Default 256.
+  public var inflightMessagesMax = 256
+  /// The most payload bytes under way to one peer; 1 or more. Default 16 MiB.
+  public var inflightBytesMax = 16 << 20
+  /// The most payload bytes of proposals that are not committed; beyond it, proposals are refused. Default 64 MiB.
+  public var uncommittedBytesMax = 64 << 20
+  /// The most reads that may wait for confirmation on a leader; beyond it, reads are refused. Default 10,000.
+  public var pendingReadsMax = 10_000
+
+  /// The defaults.
+  public init() {}
+
+  /// The options, if they are sound.
+  ///
+  /// - Throws: ``RaftOptionsError`` with every fault.
+  public func validated() throws(RaftOptionsError) -> RaftOptions {
+    var faults: [String] = []
+    for (name, value) in [
+      ("heartbeatTicks", heartbeatTicks), ("leaderLostStaggerTicks", leaderLostStaggerTicks),
+      ("messageBytesMax", messageBytesMax), ("messageEntriesMax", messageEntriesMax),
+      ("inflightMessagesMax", inflightMessagesMax), ("inflightBytesMax", inflightBytesMax),
+      ("uncommittedBytesMax", uncommittedBytesMax), ("pendingReadsMax", pendingReadsMax),
+    ] where value < 1 {
+      faults.append("\(name) is \(value) and must be at least 1")
+    }
+    if electionTimeoutTicksMin <= 2 * heartbeatTicks {
+      faults.append(
+        "electionTimeoutTicksMin is \(electionTimeoutTicksMin) and must be more than two heartbeats (\(2 * heartbeatTicks))")
+    }
+    if electionTimeoutTicksMax <= electionTimeoutTicksMin {
+      faults.append(
+        "electionTimeoutTicksMax is \(electionTimeoutTicksMax) and must be more than electionTimeoutTicksMin (\(electionTimeoutTicksMin))")
+    }
+    if messageEntriesMax > Int(UInt32.max) { faults.append("messageEntriesMax must be at most \(UInt32.max)") }
+    guard faults.isEmpty else { throw RaftOptionsError(faults: faults) }
+    return self
+  }
+}
+
+/// Options that cannot work.
+public struct RaftOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// One sentence for each fault.
+  public let faults: [String]
+
+  public var description: String { faults.joined(separator: "; ") }
+}

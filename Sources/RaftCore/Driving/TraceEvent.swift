@@ -1,0 +1,67 @@
+/// A decision of the core, for logs, traces and checkers.
+public enum TraceEvent: Hashable, Sendable {
+  /// The node follows `leader`, or waits for one, in `term`.
+  case becameFollower(term: Term, leader: NodeID?)
+  /// The node asks whether it would be elected in the term after `term`.
+  case becamePreCandidate(term: Term)
+  /// The node campaigns in `term`.
+  case becameCandidate(term: Term)
+  /// The node leads `term`.
+  case becameLeader(term: Term)
+  /// A leader gave up by itself.
+  case steppedDown(term: Term, reason: StepDownReason)
+  /// A vote, or a pre-vote, was given.
+  case voteGranted(to: NodeID, term: Term, isPreVote: Bool)
+  /// A vote, or a pre-vote, was refused.
+  case voteRefused(to: NodeID, term: Term, isPreVote: Bool, reason: VoteRefusal)
+  /// Entries from a leader agree with the log through `match`.
+  case appendAccepted(from: NodeID, match: LogIndex)
+  /// A leader's `previous` entry is not in the log.
+  case appendRejected(from: NodeID, previous: EntryID, hint: EntryID)
+  /// Entries behind `after` were replaced by those of a newer leader.
+  case truncated(after: LogIndex)
+  /// A configuration came into force, by being appended or by truncation of a later one.
+  case configurationChanged(at: LogIndex)
+  /// The commit index rose.
+  case committed(through: LogIndex)
+  /// A read was confirmed by a majority.
+  case readConfirmed(id: ReadID, readIndex: LogIndex)
+  /// The driver reported that the connection to the leader broke.
+  case leaderLost(NodeID)
+  /// The leader began to hand over to another voter.
+  case transferStarted(to: NodeID)
+  /// A handover was given up.
+  case transferAborted(to: NodeID)
+  /// A message was not acted upon.
+  case ignored(from: NodeID, reason: IgnoreReason)
+
+  /// Why a leader gave up.
+  public enum StepDownReason: Hashable, Sendable {
+    /// A majority of the voters was silent for a minimum election timeout (thesis §6.2).
+    case quorumLost
+    /// A message of a higher term arrived.
+    case higherTerm
+    /// The driver asked for it.
+    case asked
+  }
+
+  /// Why a vote was refused.
+  public enum VoteRefusal: Hashable, Sendable {
+    /// The campaign's term is over.
+    case staleTerm
+    /// A leader was heard from within the minimum election timeout (thesis §4.2.3).
+    case leaderIsAlive
+    /// This node's vote in that term belongs to somebody else.
+    case alreadyVoted
+    /// The candidate's log is behind this node's (thesis §3.6.1).
+    case logBehind
+  }
+
+  /// Why a message was not acted upon.
+  public enum IgnoreReason: Hashable, Sendable {
+    /// It is of an earlier term, or answers something that is over.
+    case stale
+    /// It contradicts what a correct peer can say.
+    case impossible
+  }
+}
