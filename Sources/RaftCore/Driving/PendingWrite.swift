@@ -40,7 +40,8 @@ public struct DurableWrite: ~Copyable, Sendable {
   public consuming func abandon() { discard self }
 
   consuming func redeem(for replica: ReplicaToken) -> UInt64 {
-    precondition(self.replica == replica, "a write's proof is redeemed in the replica that the write came from")
+    precondition(
+      self.replica == replica, "a write's proof is redeemed in the replica that the write came from")
     let redeemed = sequence
     discard self
     return redeemed

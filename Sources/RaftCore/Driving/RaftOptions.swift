@@ -40,13 +40,17 @@ public struct RaftOptions: Hashable, Sendable {
     }
     if electionTimeoutTicksMin <= 2 * heartbeatTicks {
       faults.append(
-        "electionTimeoutTicksMin is \(electionTimeoutTicksMin) and must be more than two heartbeats (\(2 * heartbeatTicks))")
+        "electionTimeoutTicksMin is \(electionTimeoutTicksMin) and must be more than two heartbeats (\(2 * heartbeatTicks))"
+      )
     }
     if electionTimeoutTicksMax <= electionTimeoutTicksMin {
       faults.append(
-        "electionTimeoutTicksMax is \(electionTimeoutTicksMax) and must be more than electionTimeoutTicksMin (\(electionTimeoutTicksMin))")
+        "electionTimeoutTicksMax is \(electionTimeoutTicksMax) and must be more than electionTimeoutTicksMin (\(electionTimeoutTicksMin))"
+      )
     }
-    if messageEntriesMax > Int(UInt32.max) { faults.append("messageEntriesMax must be at most \(UInt32.max)") }
+    if messageEntriesMax > Int(UInt32.max) {
+      faults.append("messageEntriesMax must be at most \(UInt32.max)")
+    }
     guard faults.isEmpty else { throw RaftOptionsError(faults: faults) }
     return self
   }

@@ -67,7 +67,9 @@ public struct ByteReader: Sendable {
   }
 
   /// Reads a length and that many bytes.
-  public mutating func readBytes() throws(MalformedBytes) -> Bytes { try readRaw(try readCount(elementBytes: 1)) }
+  public mutating func readBytes() throws(MalformedBytes) -> Bytes {
+    try readRaw(try readCount(elementBytes: 1))
+  }
 
   /// Reads a length and that many bytes of UTF-8.
   public mutating func readString() throws(MalformedBytes) -> String {
@@ -93,9 +95,13 @@ public struct ByteReader: Sendable {
     guard remaining == 0 else { throw MalformedBytes("\(remaining) bytes too many", offset: offset) }
   }
 
-  private mutating func readInteger<Value: FixedWidthInteger & UnsignedInteger>() throws(MalformedBytes) -> Value {
+  private mutating func readInteger<Value: FixedWidthInteger & UnsignedInteger>() throws(MalformedBytes)
+    -> Value
+  {
     let size = MemoryLayout<Value>.size
-    guard size <= remaining else { throw MalformedBytes("\(size) bytes expected, \(remaining) left", offset: offset) }
+    guard size <= remaining else {
+      throw MalformedBytes("\(size) bytes expected, \(remaining) left", offset: offset)
+    }
     var value: Value = 0
     for byte in 0..<size { value |= Value(truncatingIfNeeded: bytes[offset + byte]) << Value(8 * byte) }
     offset += size

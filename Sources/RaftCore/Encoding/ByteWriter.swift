@@ -49,7 +49,9 @@ public struct ByteWriter: Sendable {
     for byte in 0..<4 { bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(byte))) }
   }
 
-  private mutating func writeInteger<Value: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_ value: Value) {
+  private mutating func writeInteger<Value: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+    _ value: Value
+  ) {
     var rest = value
     for _ in 0..<MemoryLayout<Value>.size {
       bytes.append(UInt8(truncatingIfNeeded: rest))

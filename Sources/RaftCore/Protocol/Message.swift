@@ -140,12 +140,16 @@ public enum AppendEntriesReply: Hashable, BitwiseCopyable, Sendable {
 public struct Heartbeat: Hashable, BitwiseCopyable, Sendable {
   /// min(match index of the follower, commit index of the leader): never more than the follower is known to hold.
   public var commitIndex: LogIndex
+  /// Highest committed index that every member holds durably: up to here a log may be compacted without anybody
+  /// needing a snapshot.
+  public var heldByAll: LogIndex
   /// Counts the leader's heartbeat rounds in its term; a read is confirmed by answers to a round begun after it.
   public var round: UInt64
 
   /// Describes a heartbeat.
-  public init(commitIndex: LogIndex, round: UInt64) {
+  public init(commitIndex: LogIndex, heldByAll: LogIndex, round: UInt64) {
     self.commitIndex = commitIndex
+    self.heldByAll = heldByAll
     self.round = round
   }
 }

@@ -1,0 +1,190 @@
+// The leader's side of the log: appending, sending, counting (thesis §3.5, §3.6.2, §10.2.1).
+
+extension Consensus {
+  // MARK: - Appending its own entries
+
+  /// Appends one entry of this term. It is sent by the next ``replicate(into:)``.
+  mutating func appendOwn(bytes: UInt32) {
+    log.append(term: hardState.term, bytes: bytes)
+    writes.logGrew()
+  }
+
+  /// Checks whether a proposal of `bytes` bytes can be taken.
+  func admit(bytes: Int) throws(ProposeError) {
+    guard isLeader else { throw .notLeader(leader: leader) }
+    guard transfer == nil else { throw .transferring }
+    let uncommitted = log.bytes(after: max(commitIndex, log.base.index), through: log.lastIndex)
+    // One proposal is always let in: a limit below its size would otherwise refuse it for ever.
+    guard uncommitted == 0 || uncommitted + UInt64(bytes) <= UInt64(options.uncommittedBytesMax) else {
+      throw .busy
+    }
+  }
+
+  // MARK: - Sending
+
+  /// Sends to every peer what it lacks, as far as its window allows. The leader's own write goes on in parallel
+  /// (thesis §10.2.1): nothing of this waits for it.
+  mutating func replicate(into outputs: inout Outputs) {
+    for position in progress.peers.indices { sendAppends(to: position, evenIfEmpty: false, into: &outputs) }
+  }
+
+  /// Tells peers the commit index, in an empty message where nothing else is to be sent.
+  private mutating func tellCommit(into outputs: inout Outputs) {
+    for position in progress.peers.indices {
+      let isBehind = progress.peers[position].toldCommit < commitIndex
+      sendAppends(to: position, evenIfEmpty: isBehind, into: &outputs)
+    }
+  }
+
+  mutating func sendAppends(to position: Int, evenIfEmpty: Bool, into outputs: inout Outputs) {
+    var mustSend = evenIfEmpty
+    while progress.peers[position].canSend(options) {
+      let next = progress.peers[position].next
+      guard next <= log.lastIndex || mustSend else { return }
+      guard let previousTerm = log.term(at: next.previous) else {
+        // The entry before `next` is compacted away. A message that claimed term 0 for it would match anything.
+        return progress.modify(position) { $0.needSnapshot() }
+      }
+      let previous = EntryID(term: previousTerm, index: next.previous)
+      let through = lastOfMessage(after: previous.index)
+      let bytes = Int(log.bytes(after: previous.index, through: through))
+      let request = AppendEntries(
+        previous: previous, entriesTerm: log.term(at: through) ?? previousTerm,
+        count: UInt32(previous.index.distance(to: through)), commitIndex: commitIndex,
+        configurations: configurations.configurations(after: previous.index, through: through))
+      let commit = commitIndex
+      let peer = progress.modify(position) { peer in
+        peer.toldCommit = max(peer.toldCommit, commit)
+        if through > previous.index || peer.state != .pipeline {
+          peer.didSend(through: through, bytes: bytes)
+        }
+        return peer.id
+      }
+      send(.appendEntries(request), to: peer, into: &outputs)
+      mustSend = false
+    }
+  }
+
+  /// Where the next message after `index` ends: within one term, one limit of bytes and one of entries. Contiguous by
+  /// construction: an entry is never skipped because a later one still fits (scenario 8).
+  private func lastOfMessage(after index: LogIndex) -> LogIndex {
+    guard index < log.lastIndex else { return index }
+    let endOfTerm = log.endOfRun(containing: index.next)
+    let endOfCount = index.advanced(by: options.messageEntriesMax)
+    return log.lastIndex(
+      after: index, through: min(endOfTerm, endOfCount), bytesAtMost: options.messageBytesMax)
+  }
+
+  /// Opens a heartbeat round. Its answers confirm the reads that arrived before it.
+  mutating func broadcastHeartbeat(into outputs: inout Outputs) {
+    heartbeatRound += 1
+    heartbeatDeadline = now + options.heartbeatTicks
+    if reads.wantsRound, hasCommittedInTerm { reads.open(round: heartbeatRound) }
+    updateHeldByAll()
+    for peer in progress.peers {
+      let heartbeat = Heartbeat(
+        commitIndex: min(peer.match, commitIndex), heldByAll: heldByAll, round: heartbeatRound)
+      send(.heartbeat(heartbeat), to: peer.id, into: &outputs)
+    }
+    confirmReads(into: &outputs)
+  }
+
+  private mutating func updateHeldByAll() {
+    let lowest = progress.peers.reduce(writes.durableIndex) { min($0, $1.match) }
+    heldByAll = max(heldByAll, min(lowest, commitIndex))
+  }
+
+  // MARK: - Counting
+
+  mutating func handle(_ reply: AppendEntriesReply, from peer: NodeID, into outputs: inout Outputs) {
+    guard isLeader, let position = progress.position(of: peer) else {
+      return outputs.trace(.ignored(from: peer, reason: .stale))
+    }
+    let now = now
+    progress.modify(position) { $0.lastHeard = now }
+    switch reply {
+    case .accepted(let match):
+      guard match <= log.lastIndex else { return outputs.trace(.ignored(from: peer, reason: .impossible)) }
+      let isNews = progress.modify(position) { $0.didAccept(through: match) }
+      if isNews {
+        advanceCommitIndex(into: &outputs)
+        orderTransferIfCaughtUp(into: &outputs)
+      }
+    case .rejected(let previous, let hint):
+      guard hint.index < previous else { return outputs.trace(.ignored(from: peer, reason: .impossible)) }
+      let agreement = log.highestEntry(at: hint.index, termAtMost: hint.term).index
+      let isNews = progress.modify(position) { $0.didReject(previous: previous, agreement: agreement) }
+      guard isNews else { return outputs.trace(.ignored(from: peer, reason: .stale)) }
+      return sendAppends(to: position, evenIfEmpty: true, into: &outputs)
+    }
+    guard isLeader else { return }
+    sendAppends(to: position, evenIfEmpty: false, into: &outputs)
+  }
+
+  mutating func handle(_ reply: HeartbeatReply, from peer: NodeID, into outputs: inout Outputs) {
+    guard isLeader, let position = progress.position(of: peer) else {
+      return outputs.trace(.ignored(from: peer, reason: .stale))
+    }
+    let now = now
+    progress.modify(position) { peer in
+      peer.lastHeard = now
+      peer.ackedRound = max(peer.ackedRound, reply.round)
+      peer.resumeProbe()
+    }
+    confirmReads(into: &outputs)
+    // A message that was lost leaves no trace by itself. An empty one behind it is rejected by a peer that lacks
+    // something, and so starts a probe.
+    let lags = progress.peers[position].match < log.lastIndex
+    if lags { sendProbe(to: position, into: &outputs) }
+  }
+
+  /// Asks a lagging peer whether it holds what was sent, even if its window is full.
+  private mutating func sendProbe(to position: Int, into outputs: inout Outputs) {
+    let peer = progress.peers[position]
+    guard peer.state == .pipeline else {
+      return sendAppends(to: position, evenIfEmpty: true, into: &outputs)
+    }
+    guard let term = log.term(at: peer.next.previous) else { return }
+    let previous = EntryID(term: term, index: peer.next.previous)
+    let request = AppendEntries(
+      previous: previous, entriesTerm: term, count: 0, commitIndex: commitIndex, configurations: [])
+    send(.appendEntries(request), to: peer.id, into: &outputs)
+    sendAppends(to: position, evenIfEmpty: false, into: &outputs)
+  }
+
+  /// Commits what a majority holds durably: only by counting an entry of this term, which takes all earlier ones with it.
+  ///
+  /// Counter-example that this prevents (thesis fig. 3.7): entry 2 of term 2 is on a majority, but its leader crashed. A
+  /// leader of term 4 replicates it further, commits it by counting, and crashes; a node with an entry 2 of term 3 is
+  /// elected and overwrites what was committed.
+  mutating func advanceCommitIndex(into outputs: inout Outputs) {
+    let (id, progress, durable) = (id, progress, writes.durableIndex)
+    let agreed = Quorum.agreed(configuration, scratch: &scratch) { voter in
+      voter == id ? durable.rawValue : progress[voter]?.match.rawValue ?? 0
+    }
+    let index = LogIndex(agreed)
+    guard index > commitIndex, log.term(at: index) == hardState.term else { return }
+    commitIndex = index
+    outputs.trace(.committed(through: index))
+    startWaitingReads(into: &outputs)
+    tellCommit(into: &outputs)
+  }
+}
+
+/// Why a proposal was not taken: it will never be in the log.
+public enum ProposeError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Only the leader proposes.
+  case notLeader(leader: NodeID?)
+  /// Leadership is being handed over.
+  case transferring
+  /// Too many bytes are uncommitted.
+  case busy
+
+  public var description: String {
+    switch self {
+    case .notLeader(let leader): "not the leader" + (leader.map { "; \($0) is" } ?? "")
+    case .transferring: "leadership is being handed over"
+    case .busy: "too many bytes are waiting to be committed"
+    }
+  }
+}

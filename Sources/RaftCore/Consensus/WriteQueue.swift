@@ -1,0 +1,182 @@
+/// What is not yet durable, and the messages that must wait until it is.
+///
+/// The core never asks whether a write is done: it numbers writes as they are taken, and everything that a write
+/// justifies waits in here under its number until the proof comes back. Writes complete in the order they were taken.
+struct WriteQueue: Sendable {
+  /// What a message asserts, and so which write it waits for.
+  enum Basis {
+    /// The term and vote alone.
+    case hardState
+    /// Term, vote and log.
+    case everything
+  }
+
+  private struct Inflight: Sendable {
+    /// How far this write makes the log durable; lowered when the log is truncated meanwhile.
+    var through: LogIndex
+  }
+
+  private struct Held: Sendable {
+    var awaiting: UInt64
+    var message: Message
+  }
+
+  /// Highest index known durable here, in the log as it is now.
+  private(set) var durableIndex: LogIndex
+  /// Whether something has changed since the last write was taken.
+  private(set) var isDirty = false
+  private var taken: UInt64 = 0
+  private var completed: UInt64 = 0
+  /// Number of the write that makes the present hard state durable.
+  private var hardStateSequence: UInt64 = 0
+  /// The log before and at this index is in writes already taken; what follows is for the next one.
+  private var writtenIndex: LogIndex
+  private var inflight: [Inflight] = []
+  private var held: [Held] = []
+  private var heldStart = 0
+
+  init(durable: LogIndex) {
+    durableIndex = durable
+    writtenIndex = durable
+  }
+
+  /// Whether every change so far is durable.
+  var isIdle: Bool { !isDirty && completed == taken }
+
+  mutating func hardStateChanged() {
+    isDirty = true
+    hardStateSequence = taken + 1
+  }
+
+  mutating func logGrew() { isDirty = true }
+
+  /// The log was cut after `index`. Writes in flight that reach further prove only what is left of theirs.
+  ///
+  /// Counter-example that this prevents: entry 7 of term 2 is being written; a leader of term 3 replaces it; the proof
+  /// of the first write arrives. Were it taken at its word, entry 7 of term 3 would be acknowledged without being on
+  /// any disk (scenario 11).
+  mutating func logWasCut(after index: LogIndex) {
+    isDirty = true
+    writtenIndex = min(writtenIndex, index)
+    durableIndex = min(durableIndex, index)
+    for position in inflight.indices { inflight[position].through = min(inflight[position].through, index) }
+  }
+
+  /// Takes the next write: its number, and the range of the log that it covers.
+  mutating func take(lastIndex: LogIndex) -> (sequence: UInt64, after: LogIndex)? {
+    guard isDirty else { return nil }
+    isDirty = false
+    taken += 1
+    inflight.append(Inflight(through: lastIndex))
+    let after = writtenIndex
+    writtenIndex = lastIndex
+    return (taken, after)
+  }
+
+  /// Notes that write `sequence` is durable.
+  mutating func complete(_ sequence: UInt64) {
+    precondition(sequence == completed + 1, "writes are completed in the order in which they were taken")
+    completed = sequence
+    durableIndex = max(durableIndex, inflight.removeFirst().through)
+  }
+
+  /// The number of the write that a message must wait for; nil if it may leave at once.
+  func awaited(_ basis: Basis) -> UInt64? {
+    let sequence: UInt64
+    switch basis {
+    case .hardState: sequence = hardStateSequence
+    case .everything: sequence = isDirty ? taken + 1 : taken
+    }
+    return sequence > completed ? sequence : nil
+  }
+
+  mutating func hold(_ message: Message, until sequence: UInt64) {
+    held.append(Held(awaiting: sequence, message: message))
+  }
+
+  /// The next held message that may leave now.
+  mutating func release() -> Message? {
+    guard heldStart < held.count, held[heldStart].awaiting <= completed else { return releaseOutOfOrder() }
+    defer { advanceHeld() }
+    return held[heldStart].message
+  }
+
+  /// Forgets what was said in terms before `term`: nobody may rely on it any more, and losing a message is always safe.
+  mutating func dropHeld(before term: Term) {
+    held.removeSubrange(0..<heldStart)
+    heldStart = 0
+    held.removeAll { $0.message.term < term }
+  }
+
+  /// A message that waits only for the hard state may stand behind one that waits for a later write.
+  private mutating func releaseOutOfOrder() -> Message? {
+    guard let position = held[heldStart...].firstIndex(where: { $0.awaiting <= completed }) else {
+      return nil
+    }
+    return held.remove(at: position).message
+  }
+
+  private mutating func advanceHeld() {
+    heldStart += 1
+    if heldStart == held.count {
+      held.removeAll(keepingCapacity: true)
+      heldStart = 0
+    }
+  }
+}
+
+extension Consensus {
+  /// Sends a message that asserts something only stable storage can back: held until it does (thesis §3.8).
+  ///
+  /// RequestVote is among them: it announces a term, a vote for oneself and a last entry. If it left early, a crash
+  /// could lose all three, and the node campaign again in the *same* term with a shorter log, collecting votes that
+  /// were given to the longer one (scenario 18).
+  mutating func sendOnceDurable(
+    _ body: Message.Body, to peer: NodeID, after basis: WriteQueue.Basis, into outputs: inout Outputs
+  ) {
+    let message = Message(from: id, to: peer, term: hardState.term, body: body)
+    if let sequence = writes.awaited(basis) {
+      writes.hold(message, until: sequence)
+    } else {
+      deliver(message, into: &outputs)
+    }
+  }
+
+  mutating func send(_ body: Message.Body, to peer: NodeID, into outputs: inout Outputs) {
+    outputs.send(Message(from: id, to: peer, term: hardState.term, body: body))
+  }
+
+  /// Redeems the proof of a write: releases what waited for it and counts the leader's own entries.
+  mutating func didPersist(_ durable: consuming DurableWrite, into outputs: inout Outputs) {
+    writes.complete(durable.redeem(for: token))
+    while let message = writes.release() { deliver(message, into: &outputs) }
+    if isLeader { advanceCommitIndex(into: &outputs) }
+  }
+
+  /// A node's vote for itself goes the way of every other message, and is counted when it is durable.
+  private mutating func deliver(_ message: Message, into outputs: inout Outputs) {
+    guard message.to == id else { return outputs.send(message) }
+    if message.term == hardState.term, case .requestVoteReply(let reply) = message.body {
+      handle(reply, from: id, into: &outputs)
+    }
+  }
+
+  mutating func takeWrite() -> PendingWrite? {
+    guard let (sequence, after) = writes.take(lastIndex: log.lastIndex) else { return nil }
+    return PendingWrite(
+      hardState: hardState, commitIndex: commitIndex, after: after, through: log.lastIndex, replica: token,
+      sequence: sequence)
+  }
+
+  /// The range that the applier may take: never beyond what is durable *here*.
+  ///
+  /// Counter-example that this prevents: a leader commits through two followers while its own write is in flight. Had
+  /// its applier flushed the entry, a crash would leave the state machine ahead of the log.
+  mutating func takeCommitted(bytesMax: Int) -> (after: LogIndex, through: LogIndex)? {
+    let limit = min(commitIndex, writes.durableIndex)
+    guard limit > handedOutIndex else { return nil }
+    let after = handedOutIndex
+    handedOutIndex = log.lastIndex(after: after, through: limit, bytesAtMost: bytesMax)
+    return (after, handedOutIndex)
+  }
+}

@@ -1,0 +1,291 @@
+/// One Raft node, as a value: the protocol engine together with the payloads of its retained log.
+///
+/// It does no I/O and has no clock. A driver feeds it and carries out what comes back:
+/// 1. Before every input, ``advance(to:into:)`` with the time of that input.
+/// 2. Inputs: ``step(_:entries:into:)`` for messages, ``propose(_:into:)``, ``readIndex(_:into:)``,
+///    ``connectionLost(to:into:)``. Messages and answers appear in `outputs`, and may be sent at once.
+/// 3. Then, while ``takeWrite()`` gives a write: hand it, with ``entries(after:through:)``, to the log store, and bring
+///    the proof back with ``didPersist(_:into:)``. Several writes may be in flight; they complete in order.
+/// 4. Then, while ``takeCommitted(bytesMax:)`` gives a range: apply it, and report with ``didApply(through:)``.
+///
+/// "Persist before you answer" needs no care: what depends on a write stays inside until its proof is back.
+/// Deviations from the thesis: RequestVote waits for the candidate's own write; a vote is refused, not only ignored,
+/// on a stale term; AppendEntries carry entries of one term.
+public struct RaftNode<Payload: Sendable>: Sendable {
+  private var engine: Consensus
+  private var tail: LogTail<Payload>
+
+  /// Starts a node.
+  ///
+  /// - Parameters:
+  ///   - id: This incarnation of the node. It need not be in the configuration (yet).
+  ///   - state: What it starts from.
+  ///   - options: Validated by ``RaftOptions/validated()``.
+  ///   - seed: Decides all its random choices. Nodes of one cluster need different seeds.
+  /// - Throws: ``RecoveryError`` listing everything in `state` that contradicts itself.
+  public init(
+    id: NodeID, recovered state: RecoveredState<Payload>, options: RaftOptions = RaftOptions(), seed: UInt64
+  ) throws(RecoveryError) {
+    let faults = state.faults()
+    guard faults.isEmpty, let configurations = state.configurationLog() else {
+      throw RecoveryError(faults: faults)
+    }
+    var log = LogPositions(base: state.base)
+    tail = LogTail(base: state.base.index)
+    for entry in state.entries {
+      log.append(term: entry.id.term, bytes: entry.bytes)
+      tail.append(entry)
+    }
+    engine = Consensus(
+      id: id, hardState: state.hardState, log: log, configurations: configurations,
+      commitIndex: state.commitIndex,
+      appliedIndex: state.appliedIndex, options: options, seed: seed)
+  }
+
+  // MARK: - What it is
+
+  /// This incarnation of the node.
+  public var id: NodeID { engine.id }
+  /// The part that it plays.
+  public var role: Role { engine.role }
+  /// Whether it leads.
+  public var isLeader: Bool { engine.isLeader }
+  /// The leader that it knows of; itself if it leads.
+  public var leader: NodeID? { engine.leader }
+  /// Its term.
+  public var term: Term { engine.hardState.term }
+  /// Highest index that it knows to be committed. Monotone.
+  public var commitIndex: LogIndex { engine.commitIndex }
+  /// Highest index that its state machine has been reported to reflect. Monotone.
+  public var appliedIndex: LogIndex { engine.appliedIndex }
+  /// Its last entry, durable or not.
+  public var lastEntry: EntryID { engine.log.last }
+  /// Index of the entry before the first one retained.
+  public var baseIndex: LogIndex { engine.log.base.index }
+  /// The configuration in force: the last one in the log, committed or not.
+  public var configuration: Configuration { engine.configuration }
+  /// Everything an operator may want to know.
+  public var status: RaftStatus { engine.status }
+  /// Through here every member is known to hold the log durably, and this node has applied it: it may be compacted
+  /// without anybody missing it.
+  public var compactableIndex: LogIndex { min(engine.heldByAll, engine.appliedIndex) }
+  /// Ticks until time alone makes this node act; a driver may sleep as long.
+  public var ticksUntilNextDeadline: UInt64 {
+    let deadline = engine.nextDeadline
+    return deadline > engine.now ? deadline.rawValue - engine.now.rawValue : 0
+  }
+
+  // MARK: - Inputs
+
+  /// Advances the clock by one tick.
+  public mutating func tick(into outputs: inout Outputs) { advance(to: engine.now + 1, into: &outputs) }
+
+  /// Advances the clock to `instant`, which must include time spent suspended; an earlier instant changes nothing.
+  /// To be called before every other input: a process that was stopped must learn how late it is before it acts.
+  public mutating func advance(to instant: Ticks, into outputs: inout Outputs) {
+    guarded { engine in engine.advance(to: instant, into: &outputs) }
+  }
+
+  /// Acts on a message from another node. Anything a peer can send is handled, or ignored and traced.
+  ///
+  /// - Parameters:
+  ///   - message: A message for this node; one for another node traps, because it is the driver that drops those.
+  ///   - entries: The entries that an ``AppendEntries`` names; a message whose entries do not fit it is ignored.
+  ///   - outputs: Where effects go.
+  public mutating func step(_ message: Message, entries: [Entry<Payload>] = [], into outputs: inout Outputs) {
+    if case .appendEntries(let request) = message.body, !Self.fit(entries, request) {
+      return outputs.trace(.ignored(from: message.from, reason: .impossible))
+    }
+    guarded { engine in
+      engine.step(message, entryBytes: { entries[$0].bytes }, into: &outputs)
+    } reconcile: { first, tail in
+      guard let first, case .appendEntries(let request) = message.body else { return }
+      tail.truncate(after: first.previous)
+      for entry in entries[(request.previous.index.distance(to: first) - 1)...] { tail.append(entry) }
+    }
+  }
+
+  /// Appends a proposal to the log, if this node leads.
+  ///
+  /// - Parameters:
+  ///   - payload: What to replicate.
+  ///   - bytes: Its size, for limits.
+  ///   - outputs: Where effects go.
+  /// - Returns: Where it stands. It is committed once ``takeCommitted(bytesMax:)`` gives *this* entry; if another term
+  ///   is committed at its index, it never will be.
+  /// - Throws: ``ProposeError``; the proposal is then nowhere.
+  @discardableResult
+  public mutating func propose(
+    _ payload: Payload, bytes: UInt32, into outputs: inout Outputs
+  ) throws(ProposeError) -> EntryID {
+    let entry = try append(payload, bytes: bytes)
+    replicate(into: &outputs)
+    return entry
+  }
+
+  /// Appends a proposal without sending it yet: for a driver that gathers many before one ``replicate(into:)``.
+  ///
+  /// - Throws: ``ProposeError``; the proposal is then nowhere.
+  public mutating func append(_ payload: Payload, bytes: UInt32) throws(ProposeError) -> EntryID {
+    try engine.admit(bytes: Int(bytes))
+    guarded { engine in
+      engine.appendOwn(bytes: bytes)
+    } reconcile: { [id = EntryID(term: engine.hardState.term, index: engine.log.lastIndex.next)] _, tail in
+      tail.append(Entry(id: id, content: .payload(payload), bytes: bytes))
+    }
+    return engine.log.last
+  }
+
+  /// Sends what was appended; without effect unless this node leads.
+  public mutating func replicate(into outputs: inout Outputs) {
+    guarded { engine in engine.replicate(into: &outputs) }
+  }
+
+  /// Asks for an index as of which a read is linearizable (thesis §6.4). The answer comes in ``Outputs/reads``, at once
+  /// or later; a follower asks its leader over the network, so that its answer can be lost: ask again, under a new id.
+  public mutating func readIndex(_ read: ReadID, into outputs: inout Outputs) {
+    guarded { engine in engine.readIndex(read, into: &outputs) }
+  }
+
+  /// Reports that the connection to `peer` broke. If it is the leader, its followers need not wait for a timeout.
+  public mutating func connectionLost(to peer: NodeID, into outputs: inout Outputs) {
+    guarded { engine in engine.connectionLost(to: peer, into: &outputs) }
+  }
+
+  /// Hands leadership to `target`, as soon as it holds the whole log; given up after a minimum election timeout. No
+  /// proposals are taken meanwhile (thesis §3.10).
+  ///
+  /// - Throws: ``TransferError``; nothing has changed then.
+  public mutating func transferLeadership(to target: NodeID, into outputs: inout Outputs)
+    throws(TransferError)
+  {
+    try engine.transferLeadership(to: target, into: &outputs)
+  }
+
+  // MARK: - Disk
+
+  /// The next write, covering everything since the last one; nil if nothing has changed.
+  public mutating func takeWrite() -> PendingWrite? { engine.takeWrite() }
+
+  /// The entries `(after, through]` with their payloads; nil if some of them are no longer, or not yet, in the log.
+  ///
+  /// - Complexity: O(1). Use the slice before the next input: kept longer, it makes the log be copied.
+  public func entries(after: LogIndex, through: LogIndex) -> ArraySlice<Entry<Payload>>? {
+    tail.slice(after: after, through: through)
+  }
+
+  /// The entries that a message names; nil if it is no AppendEntries, or the log has changed since it was made: it is
+  /// then not worth sending.
+  public func entries(for message: Message) -> ArraySlice<Entry<Payload>>? {
+    guard case .appendEntries(let request) = message.body,
+      let slice = tail.slice(after: request.previous.index, through: request.lastIndex),
+      slice.last.map({ $0.id.term == request.entriesTerm }) ?? true
+    else { return nil }
+    return slice
+  }
+
+  /// Redeems the proof that a write is durable, and releases what waited for it.
+  ///
+  /// - Precondition: Proofs are redeemed in the order in which the writes were taken, in the node they came from.
+  public mutating func didPersist(_ durable: consuming DurableWrite, into outputs: inout Outputs) {
+    let before = landmarks
+    engine.didPersist(durable, into: &outputs)
+    completeTail()
+    check(since: before)
+  }
+
+  // MARK: - Applying
+
+  /// The next range of committed entries, at most `bytesMax` bytes but at least one entry; nil if there is none. Each
+  /// is given once. Never beyond what is durable on this node.
+  public mutating func takeCommitted(bytesMax: Int) -> (after: LogIndex, through: LogIndex)? {
+    engine.takeCommitted(bytesMax: bytesMax)
+  }
+
+  /// Reports that the state machine reflects everything through `index`.
+  ///
+  /// - Precondition: The entries were given by ``takeCommitted(bytesMax:)``.
+  public mutating func didApply(through index: LogIndex) {
+    precondition(index <= engine.handedOutIndex, "only entries that takeCommitted has given can be applied")
+    engine.appliedIndex = max(engine.appliedIndex, index)
+  }
+
+  /// Forgets the log through `index`.
+  ///
+  /// - Precondition: `index` is at most the applied index. A peer that still needs what is forgotten cannot be brought
+  ///   up to date by this node: stay within ``compactableIndex``.
+  public mutating func compact(through index: LogIndex) {
+    precondition(index <= engine.appliedIndex, "only applied entries can be compacted")
+    engine.log.compact(through: index)
+    engine.configurations.compact(through: index)
+    tail.trim(through: index)
+  }
+
+  // MARK: - Invariants
+
+  /// Traps with the broken rule if the state contradicts itself. Runs after every input in debug builds.
+  public func checkInvariants() {
+    engine.checkInvariants()
+    precondition(tail.lastIndex == engine.log.lastIndex, "every entry in the log has its payload")
+    precondition(tail.base == engine.log.base.index, "payloads are kept exactly as long as positions")
+  }
+
+  /// Traps with the broken rule if no correct step leads from `earlier` to this state of the same node.
+  public func checkTransition(from earlier: RaftNode) {
+    engine.checkTransition(from: earlier.engine.landmarks)
+  }
+
+  private static func fit(_ entries: [Entry<Payload>], _ request: AppendEntries) -> Bool {
+    guard entries.count == Int(request.count) else { return false }
+    var configurations = request.configurations[...]
+    for (offset, entry) in entries.enumerated() {
+      guard entry.id.term == request.entriesTerm,
+        entry.id.index == request.previous.index.advanced(by: offset + 1)
+      else { return false }
+      if case .configuration(let configuration) = entry.content {
+        guard let expected = configurations.popFirst(), expected.index == entry.id.index,
+          expected.configuration == configuration
+        else { return false }
+      }
+    }
+    return configurations.isEmpty
+  }
+
+  /// Runs one input, brings the payloads in line with the log, and checks the result in debug builds.
+  @discardableResult
+  private mutating func guarded<Result>(
+    _ input: (inout Consensus) -> Result, reconcile: (Result, inout LogTail<Payload>) -> Void = { _, _ in }
+  ) -> Result {
+    let before = landmarks
+    let result = input(&engine)
+    reconcile(result, &tail)
+    completeTail()
+    check(since: before)
+    return result
+  }
+
+  /// Adds the entries that the engine has appended by itself: those that open a term.
+  private mutating func completeTail() {
+    while tail.lastIndex < engine.log.lastIndex {
+      let index = tail.lastIndex.next
+      guard let term = engine.log.term(at: index) else { return }
+      let bytes = UInt32(engine.log.bytes(after: index.previous, through: index))
+      let content = engine.configurations.configuration(at: index).map(EntryContent<Payload>.configuration)
+      tail.append(Entry(id: EntryID(term: term, index: index), content: content ?? .empty, bytes: bytes))
+    }
+  }
+
+  private var landmarks: Consensus.Landmarks? {
+    #if DEBUG
+      engine.landmarks
+    #else
+      nil
+    #endif
+  }
+
+  private func check(since before: Consensus.Landmarks?) {
+    guard let before else { return }
+    checkInvariants()
+    engine.checkTransition(from: before)
+  }
+}
