@@ -35,6 +35,7 @@ public enum ReplicaError: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// The value in words, as logs print it.
   public var description: String {
     switch self {
     case .notExecuted(let reason): "not executed: \(reason.explanation)"

@@ -269,6 +269,7 @@ public enum TransferError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Another handover is under way.
   case alreadyTransferring
 
+  /// The value in words, as logs print it.
   public var description: String {
     switch self {
     case .notLeader: "this node is not the leader"

@@ -180,6 +180,7 @@ public enum ProposeError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Too many bytes are uncommitted.
   case busy
 
+  /// The value in words, as logs print it.
   public var description: String {
     switch self {
     case .notLeader(let leader): "not the leader" + (leader.map { "; \($0) is" } ?? "")

@@ -38,9 +38,4 @@ public struct ReadOutcome: Hashable, BitwiseCopyable, Sendable {
   /// The state as of this index, or later, may answer; nil if the read was refused: there is no leader, or it lost its
   /// leadership, or too many reads wait.
   public var readIndex: LogIndex?
-
-  init(id: ReadID, readIndex: LogIndex?) {
-    self.id = id
-    self.readIndex = readIndex
-  }
 }

@@ -61,5 +61,6 @@ public struct RaftOptionsError: Error, Hashable, Sendable, CustomStringConvertib
   /// One sentence for each fault.
   public let faults: [String]
 
+  /// The value in words, as logs print it.
   public var description: String { faults.joined(separator: "; ") }
 }

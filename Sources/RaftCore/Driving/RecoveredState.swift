@@ -103,5 +103,6 @@ public struct RecoveryError: Error, Hashable, Sendable, CustomStringConvertible 
   /// One sentence for each contradiction.
   public let faults: [String]
 
+  /// The value in words, as logs print it.
   public var description: String { faults.joined(separator: "; ") }
 }

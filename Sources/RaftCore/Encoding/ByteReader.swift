@@ -11,6 +11,7 @@ public struct MalformedBytes: Error, Hashable, Sendable, CustomStringConvertible
     self.offset = offset
   }
 
+  /// The value in words, as logs print it.
   public var description: String { "\(reason) at byte \(offset)" }
 }
 

@@ -1,56 +1,72 @@
 extension UInt64: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) { writer.write(self) }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) { self = try reader.readUInt64() }
 }
 
 extension Int: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) { writer.write(UInt64(bitPattern: Int64(self))) }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) {
     self = Int(Int64(bitPattern: try reader.readUInt64()))
   }
 }
 
 extension Bool: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) { writer.write(self) }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) { self = try reader.readBool() }
 }
 
 extension String: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) { writer.write(self) }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) { self = try reader.readString() }
 }
 
 extension [UInt8]: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) { writer.write(self) }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) { self = try reader.readBytes() }
 }
 
 extension Optional: ByteCodable where Wrapped: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) {
     writer.write(self != nil)
     self?.encode(into: &writer)
   }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) {
     self = try reader.readBool() ? try Wrapped(from: &reader) : nil
   }
 }
 
 extension EntryID: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) {
     writer.write(term.rawValue)
     writer.write(index.rawValue)
   }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) {
     self.init(term: Term(try reader.readUInt64()), index: LogIndex(try reader.readUInt64()))
   }
 }
 
 extension Member: ByteCodable {
+  /// Appends the value.
   public func encode(into writer: inout ByteWriter) {
     writer.write(id.rawValue)
     writer.write(store.rawValue)
     writer.write(address)
   }
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) {
     let id = NodeID(try reader.readUInt64())
     let start = reader.offset
@@ -72,6 +88,7 @@ extension Configuration: ByteCodable {
     }
   }
 
+  /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) {
     let start = reader.offset
     var members: [Member] = []

@@ -111,6 +111,7 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
   /// A member is neither voter nor learner.
   case idleMember(NodeID)
 
+  /// The value in words, as logs print it.
   public var description: String {
     switch self {
     case .noVoters: "a configuration needs at least one voter"

@@ -9,6 +9,7 @@ public struct NodeID: Hashable, Comparable, BitwiseCopyable, Sendable, CustomStr
   /// Wraps a raw number.
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
+  /// Orders by number.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
   /// The id as it stands in logs: `n` and the number in base 36, which keeps 64 random bits short.
@@ -36,6 +37,7 @@ public struct Term: Hashable, Comparable, BitwiseCopyable, Sendable, CustomStrin
   /// Wraps a raw number.
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
+  /// Orders by number.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
   /// The term that a candidate campaigns in.
@@ -48,6 +50,7 @@ public struct Term: Hashable, Comparable, BitwiseCopyable, Sendable, CustomStrin
   /// make the next campaign overflow.
   public static let highestPlausible = Term(1 << 62)
 
+  /// The value in words, as logs print it.
   public var description: String { String(rawValue) }
 }
 
@@ -59,6 +62,7 @@ public struct LogIndex: Hashable, Comparable, BitwiseCopyable, Sendable, CustomS
   /// Wraps a raw number.
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
+  /// Orders by number.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
   /// The index after this one.
@@ -79,6 +83,7 @@ public struct LogIndex: Hashable, Comparable, BitwiseCopyable, Sendable, CustomS
   /// The highest index that is taken from a peer, for the reason given at ``Term/highestPlausible``.
   public static let highestPlausible = LogIndex(1 << 62)
 
+  /// The value in words, as logs print it.
   public var description: String { String(rawValue) }
 }
 
@@ -97,6 +102,7 @@ public struct EntryID: Hashable, Comparable, BitwiseCopyable, Sendable, CustomSt
     self.index = index
   }
 
+  /// Orders by number.
   public static func < (left: Self, right: Self) -> Bool {
     (left.term, left.index) < (right.term, right.index)
   }
@@ -126,6 +132,7 @@ public struct ReadID: Hashable, BitwiseCopyable, Sendable, CustomStringConvertib
     self.number = number
   }
 
+  /// The value in words, as logs print it.
   public var description: String { "r\(number)/\(String(boot, radix: 36))" }
 }
 
@@ -137,6 +144,7 @@ public struct Ticks: Hashable, Comparable, BitwiseCopyable, Sendable, CustomStri
   /// Wraps a count of ticks.
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
+  /// Orders by number.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
   /// The instant `ticks` later.
@@ -145,5 +153,6 @@ public struct Ticks: Hashable, Comparable, BitwiseCopyable, Sendable, CustomStri
   /// When the driver's clock began.
   public static let zero = Ticks(0)
 
+  /// The value in words, as logs print it.
   public var description: String { "t\(rawValue)" }
 }
