@@ -245,6 +245,12 @@ extension Consensus {
     }
   }
 
+  var bestTransferTarget: NodeID? {
+    progress.peers.filter { peer in
+      configuration.voters.contains(peer.id) && peer.lastHeard + options.electionTimeoutTicksMin > now
+    }.max { ($0.match, $0.id) < ($1.match, $1.id) }?.id
+  }
+
   mutating func orderTransferIfCaughtUp(into outputs: inout Outputs) {
     guard var handover = transfer, !handover.isOrdered, progress[handover.target]?.match == log.lastIndex
     else { return }

@@ -52,6 +52,11 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   public var isLeader: Bool { engine.isLeader }
   /// The leader that it knows of; itself if it leads.
   public var leader: NodeID? { engine.leader }
+  /// Whether it leads and hands leadership over: proposals are refused until that has succeeded or is given up.
+  public var isTransferring: Bool { engine.transfer != nil }
+  /// The voter that is best placed to take over: the one heard from lately that holds most of the log; nil if this node
+  /// does not lead, or no other voter is heard.
+  public var bestTransferTarget: NodeID? { engine.bestTransferTarget }
   /// Its term.
   public var term: Term { engine.hardState.term }
   /// Highest index that it knows to be committed. Monotone.

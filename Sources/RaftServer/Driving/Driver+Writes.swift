@@ -1,0 +1,276 @@
+import RaftCore
+import RaftTransport
+
+// Writes: proposed here, forwarded to the leader, or waiting for one (DESIGN: "one port", promises 1 and 3).
+
+extension Driver {
+  /// Takes a write in.
+  ///
+  /// - Returns: Its ticket, under which exactly one completion will follow.
+  mutating func submit(
+    _ kind: CommandEnvelope.Kind, session: SessionStamp, operation: Bytes, deadline: Ticks
+  ) -> UInt64 {
+    let refusal = refusal(ofBytes: operation.count)
+    let ticket = requests.add(
+      .init(
+        body: .write(kind: kind, session: session, operation: operation), deadline: deadline, stage: .waiting))
+    if let refusal {
+      finish(ticket, .failure(.notExecuted(refusal)))
+    } else if !waiting.isEmpty || !send(ticket) {
+      waiting.append(ticket)
+    }
+    return ticket
+  }
+
+  private func refusal(ofBytes bytes: Int) -> ReplicaError.Reason? {
+    if bytes > options.commandBytesMax { return .tooLarge }
+    guard requests.count < options.requestsMax, requests.bytes + bytes <= options.requestBytesMax else { return .busy }
+    return nil
+  }
+
+  /// Sends the writes that wait, in the order in which they arrived, as far as there is somewhere to send them.
+  mutating func sendWaiting() {
+    proposeHeldForwards()
+    guard !waiting.isEmpty else { return }
+    var sent = 0
+    for ticket in waiting {
+      guard requests[ticket] == nil || send(ticket) else { break }
+      sent += 1
+    }
+    waiting.removeFirst(sent)
+  }
+
+  /// Proposes or forwards one write.
+  ///
+  /// - Returns: Whether it is off the waiting list.
+  private mutating func send(_ ticket: UInt64) -> Bool {
+    guard let request = requests[ticket], case .write(let kind, let session, let operation) = request.body else {
+      return true
+    }
+    guard let leader = node.leader else { return false }
+    let target = ForwardTarget(leader: leader, term: node.term)
+    // A write that an earlier leader may still refuse, and that would then be sent again, must not be overtaken.
+    guard forwardedCount == 0 || forwardTarget == target else {
+      if forwardsExpire == nil { forwardsExpire = now.ticks + Self.staleForwardTicks }
+      return false
+    }
+    forwardTarget = target
+    if leader == id {
+      return propose(kind, session, operation, for: .local(ticket: ticket)) { [ticket] driver, reason in
+        driver.finish(ticket, .failure(.notExecuted(reason)))
+      }
+    }
+    guard links.isUp(leader, .bulk) else { return false }
+    let forward = Forward(number: ticket, term: target.term, kind: kind, session: session, operation: operation)
+    send(forward, .forward, to: leader)
+    requests.setStage(.forwarded(leader: leader, term: target.term), of: ticket)
+    forwardedCount += 1
+    return true
+  }
+
+  /// How long forwards to a leader that is deposed may still be answered, in ticks, before they are given up as unknown.
+  static var staleForwardTicks: Int { 20 }
+
+  /// Appends a command to the log of this leader.
+  ///
+  /// - Returns: Whether it was taken or refused for good; false if it may be taken later.
+  private mutating func propose(
+    _ kind: CommandEnvelope.Kind, _ session: SessionStamp, _ operation: Bytes, for origin: ProposalQueue.Origin,
+    orRefuse refuse: (inout Self, ReplicaError.Reason) -> Void
+  ) -> Bool {
+    let time = max(lastLeaderTime, applier.time, now.wallMilliseconds)
+    let envelope = CommandEnvelope(kind: kind, leaderTime: time, session: session, operation: operation).encoded()
+    do {
+      let entry = try node.append(envelope, bytes: UInt32(envelope.count))
+      lastLeaderTime = time
+      hasAppended = true
+      if case .local(let ticket) = origin { requests.setStage(.proposed, of: ticket) }
+      for overtaken in proposals.add(.init(entry: entry, origin: origin)) { abandon(overtaken) }
+      return true
+    } catch {
+      switch error {
+      case .notLeader, .transferring: return false
+      case .busy:
+        refuse(&self, .busy)
+        return true
+      }
+    }
+  }
+
+  // MARK: - On the leader
+
+  /// A follower hands over a client's write.
+  mutating func receive(_ forward: Forward, from peer: NodeID, boot: UInt64) {
+    guard node.isLeader, forward.term == node.term else {
+      return answer(ForwardReply(number: forward.number, boot: boot, result: .refused), to: peer)
+    }
+    guard heldForwards.count < options.requestsMax, forward.operation.count <= options.commandBytesMax else {
+      return answer(ForwardReply(number: forward.number, boot: boot, result: .busy), to: peer)
+    }
+    heldForwards.append((peer, boot, forward))
+    if heldForwards.count == 1 { proposeHeldForwards() }
+  }
+
+  /// Proposes forwards in the order of their arrival. While leadership is being handed over they stay; if it is lost
+  /// they are refused: nothing was proposed, so they may be sent elsewhere.
+  private mutating func proposeHeldForwards() {
+    guard !heldForwards.isEmpty, !(node.isLeader && node.isTransferring) else { return }
+    let held = heldForwards
+    heldForwards = []
+    for (peer, boot, forward) in held {
+      let isTaken =
+        forward.term == node.term
+        && propose(
+          forward.kind, forward.session, forward.operation,
+          for: .remote(node: peer, boot: boot, number: forward.number)
+        ) { driver, _ in
+          driver.answer(ForwardReply(number: forward.number, boot: boot, result: .busy), to: peer)
+        }
+      if !isTaken { answer(ForwardReply(number: forward.number, boot: boot, result: .refused), to: peer) }
+    }
+  }
+
+  private mutating func answer(_ reply: ForwardReply, to peer: NodeID) { send(reply, .forwardReply, to: peer) }
+
+  /// An entry was applied: whoever waits for it learns what it led to, and whoever waits for another entry at its index
+  /// learns that theirs never will be applied.
+  mutating func settleProposals(by entry: EntryID, _ effect: Applier<Machine>.Effect) {
+    for proposal in proposals.settle(by: entry) {
+      let isThis = proposal.entry == entry
+      switch proposal.origin {
+      case .local(let ticket):
+        finish(ticket, isThis ? result(of: effect) : .failure(.notExecuted(.leadershipLost)))
+      case .remote(let peer, let boot, let number):
+        var reply = ForwardReply(number: number, boot: boot, result: .overwritten)
+        if isThis { (reply.result, reply.outcome) = encoded(effect) }
+        answer(reply, to: peer)
+      }
+    }
+  }
+
+  private mutating func abandon(_ proposal: ProposalQueue.Proposal) {
+    switch proposal.origin {
+    case .local(let ticket): finish(ticket, .failure(.unknown(.leadershipLost)))
+    case .remote(let peer, let boot, let number):
+      answer(ForwardReply(number: number, boot: boot, result: .unknown), to: peer)
+    }
+  }
+
+  private func result(of effect: Applier<Machine>.Effect) -> Result<WriteResult<Machine.Outcome>, ReplicaError> {
+    switch effect {
+    case .outcome(let outcome): .success(.outcome(outcome))
+    case .repeated(let bytes):
+      (try? Machine.Outcome(decoding: bytes)).map { .success(.outcome($0)) } ?? .failure(.unknown(.leadershipLost))
+    case .opened(let session): .success(.opened(session))
+    case .closed: .success(.closed)
+    case .sessionExpired: .failure(.unknown(.sessionExpired))
+    case .none, .unreadable: .failure(.unknown(.leadershipLost))
+    }
+  }
+
+  private func encoded(_ effect: Applier<Machine>.Effect) -> (ForwardReply.Result, Bytes) {
+    switch effect {
+    case .outcome(let outcome): (.outcome, outcome.encoded())
+    case .repeated(let bytes): (.outcome, bytes)
+    case .opened(let session): (.outcome, session.encoded())
+    case .closed: (.outcome, [])
+    case .sessionExpired: (.sessionExpired, [])
+    case .none, .unreadable: (.unknown, [])
+    }
+  }
+
+  // MARK: - On the node that was asked
+
+  /// The leader's answer to a forwarded write.
+  mutating func receive(_ reply: ForwardReply, from peer: NodeID) {
+    guard reply.boot == boot, let request = requests[reply.number],
+      case .forwarded(let leader, _) = request.stage, leader == peer,
+      case .write(let kind, _, _) = request.body
+    else { return }
+    switch reply.result {
+    case .outcome: finish(reply.number, decode(reply.outcome, of: kind))
+    case .busy: finish(reply.number, .failure(.notExecuted(.busy)))
+    case .overwritten: finish(reply.number, .failure(.notExecuted(.leadershipLost)))
+    case .sessionExpired: finish(reply.number, .failure(.unknown(.sessionExpired)))
+    case .unknown: finish(reply.number, .failure(.unknown(.leadershipLost)))
+    case .refused:
+      forwardedCount -= 1
+      requests.setStage(.waiting, of: reply.number)
+      waiting.insert(reply.number, at: waiting.firstIndex { $0 > reply.number } ?? waiting.count)
+    }
+  }
+
+  private func decode(
+    _ outcome: Bytes, of kind: CommandEnvelope.Kind
+  ) -> Result<WriteResult<Machine.Outcome>, ReplicaError> {
+    do {
+      switch kind {
+      case .command: return .success(.outcome(try Machine.Outcome(decoding: outcome)))
+      case .openSession: return .success(.opened(try UInt64(decoding: outcome)))
+      case .closeSession: return .success(.closed)
+      }
+    } catch {
+      // It ran, but what it answered cannot be read.
+      return .failure(.unknown(.leadershipLost))
+    }
+  }
+
+  /// Ends a write.
+  mutating func finish(_ ticket: UInt64, _ result: Result<WriteResult<Machine.Outcome>, ReplicaError>) {
+    guard let request = requests.remove(ticket) else { return }
+    if case .forwarded = request.stage { forwardedCount -= 1 }
+    effects.complete(.write(ticket: ticket, result))
+  }
+
+  /// Ends every forward for which `isOver` holds: it was sent, and its answer will not come.
+  mutating func giveUpForwards(_ reason: ReplicaError.Reason, where isOver: (NodeID, Term) -> Bool) {
+    guard forwardedCount > 0 else { return }
+    for ticket in requests.tickets {
+      if case .forwarded(let leader, let term)? = requests[ticket]?.stage, isOver(leader, term) {
+        finish(ticket, .failure(.unknown(reason)))
+      }
+    }
+  }
+
+  /// Gives up what an earlier leader has not answered in time.
+  mutating func expireStaleForwards() {
+    guard let expiry = forwardsExpire else { return }
+    if forwardedCount == 0 {
+      forwardsExpire = nil
+    } else if now.ticks >= expiry {
+      forwardsExpire = nil
+      let target = forwardTarget
+      giveUpForwards(.leadershipLost) { leader, term in
+        ForwardTarget(leader: leader, term: term) == target
+      }
+    }
+  }
+
+  // MARK: - Deadlines and the end
+
+  /// Answers what has waited too long.
+  mutating func expireRequests() {
+    guard requests.count > 0 else { return }
+    for ticket in requests.tickets {
+      guard let request = requests[ticket], request.deadline <= now.ticks else { continue }
+      end(ticket, request, with: node.leader == nil ? .noLeader : .deadline)
+    }
+  }
+
+  /// Answers everything, because the replica stops.
+  mutating func endAll() {
+    for ticket in requests.tickets {
+      if let request = requests[ticket] { end(ticket, request, with: .stopping) }
+    }
+  }
+
+  private mutating func end(_ ticket: UInt64, _ request: RequestTable<Machine.Query>.Request, with reason: ReplicaError.Reason) {
+    switch request.stage {
+    case .waiting: finish(ticket, .failure(.notExecuted(reason)))
+    case .proposed, .forwarded: finish(ticket, .failure(.unknown(reason)))
+    case .reading:
+      _ = requests.remove(ticket)
+      effects.complete(.read(ticket: ticket, .failure(.notExecuted(reason))))
+    }
+  }
+}

@@ -1,0 +1,227 @@
+import RaftCore
+import RaftTransport
+
+/// A moment, on both clocks that a replica needs.
+struct Moment: Hashable, Sendable {
+  /// Monotonic, counting suspension: by it timers run.
+  var ticks: Ticks
+  /// Milliseconds since 1970: stamped into proposals, and never compared with another node's.
+  var wallMilliseconds: UInt64
+}
+
+/// Everything between the sockets and the protocol of one replica, as a value: it takes frames, requests, proofs of
+/// durability and time, and fills ``effects``. A simulator runs it unchanged.
+///
+/// The shell calls ``advance(to:)`` before any other input, any number of inputs, and then once ``flush()``; after that it
+/// persists what ``takeWrite()`` gives, and carries out the effects. The files `Driver+….swift` hold one concern each.
+struct Driver<Machine: StateMachine>: Sendable {
+  let id: NodeID
+  let boot: UInt64
+  let address: String
+  let options: ReplicaOptions
+
+  var node: RaftNode<Bytes>
+  var applier: Applier<Machine>
+  var outputs = Outputs()
+  var effects = DriverEffects<Machine>()
+  var now: Moment
+
+  // Writes.
+  var requests = RequestTable<Machine.Query>()
+  /// Writes that are not sent anywhere yet, by ticket.
+  var waiting: [UInt64] = []
+  var proposals = ProposalQueue()
+  /// Whether something was appended that is not yet sent to the followers.
+  var hasAppended = false
+  /// Time stamped into the last proposal.
+  var lastLeaderTime: UInt64 = 0
+  /// Where forwards go now; those to an earlier target end, or are given up, before the next target gets any.
+  var forwardTarget: ForwardTarget?
+  /// How many writes are forwarded and unanswered.
+  var forwardedCount = 0
+  /// When forwards to an earlier target are given up.
+  var forwardsExpire: Ticks?
+  /// Forwards that arrived while leadership was being handed over; if that fails, they are proposed in order.
+  var heldForwards: [(from: NodeID, boot: UInt64, forward: Forward)] = []
+
+  // Reads.
+  var reads: ReadBatches
+
+  // Peers and what was last reported of them.
+  var links = LinkTable()
+  var reportedRole = ReplicaRole.learner
+  var reportedLeader: NodeID?
+  var reportedTerm = Term.zero
+  var nextDeadlineCheck = Ticks.zero
+
+  /// One leadership.
+  struct ForwardTarget: Hashable, Sendable {
+    var leader: NodeID
+    var term: Term
+  }
+
+  /// Starts a replica from what its store holds.
+  ///
+  /// - Throws: ``RecoveryError`` if that contradicts itself.
+  init(
+    id: NodeID, boot: UInt64, address: String, machine: Machine, recovered: RecoveredState<Bytes>,
+    options: ReplicaOptions, seed: UInt64, now: Moment
+  ) throws(RecoveryError) {
+    self.id = id
+    self.boot = boot
+    self.address = address
+    self.options = options
+    self.now = now
+    applier = Applier(machine, sessionsMax: options.sessionsMax, outcomesMax: options.sessionOutcomesMax)
+    reads = ReadBatches(boot: boot)
+    node = try RaftNode(id: id, recovered: recovered, options: options.raft, seed: seed)
+    node.advance(to: now.ticks, into: &outputs)
+  }
+
+  // MARK: - Inputs
+
+  /// Tells the time. Comes before every other input.
+  mutating func advance(to moment: Moment) {
+    now = moment
+    node.advance(to: moment.ticks, into: &outputs)
+    if moment.ticks >= nextDeadlineCheck {
+      nextDeadlineCheck = moment.ticks + Self.deadlineCheckTicks
+      expireRequests()
+      reportSilentMembers()
+    }
+    expireStaleForwards()
+    reads.expire(now: moment.ticks)
+  }
+
+  /// Runs an input on the value in place.
+  mutating func run<Result>(_ input: (inout Self) -> Result) -> Result { input(&self) }
+
+  /// The instant that lies so far ahead; after the default time for a request if nil.
+  func deadline(in milliseconds: UInt64?) -> Ticks {
+    let limit = min(milliseconds ?? options.requestMilliseconds, 1 << 40)
+    return now.ticks + max(1, Int(limit) / options.tickMilliseconds)
+  }
+
+  /// How often deadlines of requests are looked at, in ticks.
+  static var deadlineCheckTicks: Int { 5 }
+
+  /// Takes a frame from a peer. A malformed one is reported, and changes nothing.
+  mutating func receive(_ frame: Frame, from peer: NodeID) {
+    do {
+      switch frame.header.kind {
+      case .message:
+        let received = try MessageCodec.decode(frame)
+        guard received.message.to == id else { return }
+        node.step(received.message, entries: received.entries, into: &outputs)
+      case .forward:
+        receive(try decode(Forward.self, from: frame), from: peer, boot: frame.header.boot)
+      case .forwardReply:
+        receive(try decode(ForwardReply.self, from: frame), from: peer)
+      default:
+        break
+      }
+    } catch {
+      effects.report(.violation(from: name(of: peer), reason: error.description))
+    }
+  }
+
+  private func decode<Value: ByteCodable>(_ type: Value.Type, from frame: Frame) throws(MalformedBytes) -> Value {
+    var reader = frame.bodyReader()
+    let value = try Value(from: &reader)
+    try reader.expectEnd()
+    return value
+  }
+
+  // MARK: - Turning inputs into effects
+
+  /// Does everything that the inputs since the last call have made possible.
+  ///
+  /// - Returns: Whether there is more to do at once; the shell calls again after it has served others.
+  mutating func flush() -> Bool {
+    sendWaiting()
+    askForReads()
+    if hasAppended {
+      hasAppended = false
+      node.replicate(into: &outputs)
+    }
+    drainOutputs()
+    let hasMore = applyCommitted()
+    answerReads()
+    reportChanges()
+    return hasMore
+  }
+
+  /// The next write for the store, with its entries.
+  mutating func takeWrite() -> PendingWrite? { node.takeWrite() }
+
+  /// Brings back the proof that a write is durable.
+  mutating func didPersist(_ durable: consuming DurableWrite) {
+    node.didPersist(durable, into: &outputs)
+    drainOutputs()
+  }
+
+  /// When the shell must call ``advance(to:)`` at the latest.
+  var nextDeadline: Ticks {
+    var deadline = now.ticks + Int(clamping: node.ticksUntilNextDeadline)
+    if requests.count > 0 || links.hasUnreportedSilence || !heldForwards.isEmpty {
+      deadline = min(deadline, nextDeadlineCheck)
+    }
+    if let forwardsExpire { deadline = min(deadline, forwardsExpire) }
+    if let readDeadline = reads.nextDeadline { deadline = min(deadline, readDeadline) }
+    return max(deadline, now.ticks + 1)
+  }
+
+  /// Encodes the core's messages for their peers, and takes its answers to reads.
+  private mutating func drainOutputs() {
+    let boot = boot
+    for message in outputs.messages {
+      // The log may have changed since the message was made; it is then not worth sending, and a newer one follows.
+      if case .appendEntries = message.body {
+        guard let entries = node.entries(for: message) else { continue }
+        effects.write(to: message.to, .consensus) {
+          MessageCodec.writeFrame(message, entries: entries, boot: boot, into: &$0)
+        }
+      } else {
+        effects.write(to: message.to, .consensus) { MessageCodec.writeFrame(message, boot: boot, into: &$0) }
+      }
+    }
+    for outcome in outputs.reads { reads.settle(outcome, now: now.ticks) }
+    outputs.removeAll()
+  }
+
+  /// Applies what is committed, up to a limit.
+  private mutating func applyCommitted() -> Bool {
+    guard let range = node.takeCommitted(bytesMax: options.applyBytesMax) else { return false }
+    if let entries = node.entries(after: range.after, through: range.through) {
+      for entry in entries {
+        let effect = applier.apply(entry)
+        if case .unreadable(let reason) = effect {
+          effects.report(.unreadableEntry(at: entry.id.index, reason: reason))
+        }
+        settleProposals(by: entry.id, effect)
+      }
+    }
+    node.didApply(through: range.through)
+    return true
+  }
+
+  /// The index through which the log may be compacted now; nil if that is not worth the while yet.
+  var compaction: LogIndex? {
+    let limit = node.compactableIndex.rawValue
+    let target = limit > UInt64(options.retainedEntries) ? limit - UInt64(options.retainedEntries) : 0
+    return target >= node.baseIndex.rawValue + UInt64(max(options.retainedEntries, 1)) ? LogIndex(target) : nil
+  }
+
+  mutating func compact(through index: LogIndex) { node.compact(through: index) }
+
+  /// Writes a frame of this layer to a peer.
+  mutating func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to peer: NodeID) {
+    let header = FrameHeader(kind: kind, trafficClass: .bulk, target: peer, sender: id, boot: boot)
+    effects.write(to: peer, .bulk) { writer in
+      writer.writeFrame(header) { body.encode(into: &$0) }
+    }
+  }
+
+  /// A peer's address, if it is a member.
+  func name(of peer: NodeID) -> String { node.configuration.member(peer)?.address ?? peer.description }
+}

@@ -1,0 +1,72 @@
+import RaftCore
+import RaftTransport
+
+/// What a write led to, on the node that was asked.
+public enum WriteResult<Outcome: Sendable>: Sendable {
+  /// The command ran; this is what it answered.
+  case outcome(Outcome)
+  /// A session was opened under this id.
+  case opened(UInt64)
+  /// A session was closed.
+  case closed
+}
+
+/// The end of one request.
+enum Completion<Machine: StateMachine>: Sendable {
+  case write(ticket: UInt64, Result<WriteResult<Machine.Outcome>, ReplicaError>)
+  case read(ticket: UInt64, Result<Machine.Answer, ReplicaError>)
+}
+
+/// What the shell is to carry out. Owned, drained and reused by the shell.
+struct DriverEffects<Machine: StateMachine>: Sendable {
+  /// Whole frames for one peer on one class of connection, in order.
+  struct Outbox: Sendable {
+    let peer: NodeID
+    let trafficClass: TrafficClass
+    var writer = ByteWriter()
+  }
+
+  private(set) var outboxes: [Outbox] = []
+  private(set) var completions: [Completion<Machine>] = []
+  private(set) var events: [ReplicaEvent] = []
+
+  mutating func complete(_ completion: Completion<Machine>) { completions.append(completion) }
+
+  mutating func report(_ event: ReplicaEvent) { events.append(event) }
+
+  /// Appends to the frames for `peer`.
+  mutating func write(
+    to peer: NodeID, _ trafficClass: TrafficClass, _ frame: (inout ByteWriter) -> Void
+  ) {
+    let position = outboxes.firstIndex { $0.peer == peer && $0.trafficClass == trafficClass }
+    if let position {
+      frame(&outboxes[position].writer)
+    } else {
+      outboxes.append(Outbox(peer: peer, trafficClass: trafficClass))
+      frame(&outboxes[outboxes.count - 1].writer)
+    }
+  }
+
+  /// Gives away everything to be sent. To be followed by ``reuse(_:)``.
+  mutating func takeOutboxes() -> [Outbox] {
+    defer { outboxes = [] }
+    return outboxes
+  }
+
+  /// Takes back the outboxes, sent by now, so that their storage serves again.
+  mutating func reuse(_ sent: consuming [Outbox]) {
+    guard outboxes.isEmpty else { return }
+    outboxes = sent
+    for position in outboxes.indices { outboxes[position].writer.bytes.removeAll(keepingCapacity: true) }
+  }
+
+  mutating func takeCompletions() -> [Completion<Machine>] {
+    defer { completions.removeAll(keepingCapacity: true) }
+    return completions
+  }
+
+  mutating func takeEvents() -> [ReplicaEvent] {
+    defer { events.removeAll(keepingCapacity: true) }
+    return events
+  }
+}

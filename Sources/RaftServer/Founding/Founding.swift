@@ -1,0 +1,98 @@
+import RaftCore
+import RaftTransport
+
+/// How fresh nodes become a cluster: a value that is told whom the node meets, and says what to do.
+///
+/// A fresh node without peers founds a cluster of one. Otherwise *all* listed nodes must be present, fresh, and name the
+/// same set; the one with the lowest address then founds the cluster with everybody in it and tells the others.
+///
+/// Counter-example to founding as soon as a majority is there: of four nodes, two pairs that cannot see each other, each
+/// started later with one more address in common, could found two clusters under the same addresses.
+struct Founding: Sendable {
+  /// What is to be done.
+  enum Decision: Hashable, Sendable {
+    /// Wait for these addresses; if the list is empty, for the word of the founder at the lowest address.
+    case wait(for: [String])
+    /// Found the cluster of these members.
+    case found([Member])
+    /// A peer is in a running cluster, and did not take this node for one of its founders.
+    case refused(cluster: ClusterID, address: String)
+  }
+
+  let own: Member
+  /// All addresses that the node was started with, its own included; sorted, each once.
+  let founders: [String]
+  private var peers: [Peer] = []
+
+  private struct Peer: Sendable {
+    let identity: LocalIdentity
+    let address: String
+    let metAt: UInt64
+  }
+
+  /// How long a member of a cluster has to say that this node is one of its founders, in milliseconds. Founding takes
+  /// a moment to reach everybody, and a node that meets a founder before it hears of it must not give up.
+  static let verdictMilliseconds: UInt64 = 5_000
+
+  init(own: Member, peers: [String]) {
+    self.own = own
+    var sorted: [String] = []
+    for address in ([own.address] + peers).sorted() where address != sorted.last { sorted.append(address) }
+    founders = sorted
+  }
+
+  /// Addresses of all others.
+  var peerAddresses: [String] { founders.filter { $0 != own.address } }
+
+  /// A peer was met. Returns the other set of addresses, if it was started with one.
+  mutating func met(_ identity: LocalIdentity, at address: String, now: UInt64) -> [String]? {
+    peers.removeAll { $0.address == address }
+    let place = peers.firstIndex { $0.address > address } ?? peers.count
+    peers.insert(Peer(identity: identity, address: address, metAt: now), at: place)
+    return identity.cluster == nil && identity.founders != founders ? identity.founders : nil
+  }
+
+  /// The connection to a peer broke: it is no longer present.
+  mutating func lost(_ address: String) { peers.removeAll { $0.address == address } }
+
+  /// What is to be done at `now` milliseconds.
+  func decide(now: UInt64) -> Decision {
+    for peer in peers {
+      if let cluster = peer.identity.cluster, now >= peer.metAt + Self.verdictMilliseconds {
+        return .refused(cluster: cluster, address: peer.address)
+      }
+    }
+    let missing = peerAddresses.filter { address in
+      !peers.contains { $0.address == address && $0.identity.cluster == nil && $0.identity.founders == founders }
+    }
+    guard missing.isEmpty, own.address == founders.first else { return .wait(for: missing) }
+    return .found(
+      [own] + peers.map { Member(id: $0.identity.node, address: $0.address, store: $0.identity.store) })
+  }
+
+  /// Whether a peer is in a cluster already, so that its verdict is awaited.
+  var awaitsVerdict: Bool { peers.contains { $0.identity.cluster != nil } }
+}
+
+/// What a founder tells the other founders.
+struct Founded: ByteCodable, Hashable {
+  var cluster: ClusterID
+  /// The configuration that every founder's log begins with.
+  var configuration: Configuration
+
+  init(cluster: ClusterID, configuration: Configuration) {
+    self.cluster = cluster
+    self.configuration = configuration
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    writer.write(cluster.rawValue)
+    configuration.encode(into: &writer)
+  }
+
+  init(from reader: inout ByteReader) throws(MalformedBytes) {
+    cluster = ClusterID(try reader.readUInt64())
+    configuration = try Configuration(from: &reader)
+    guard cluster.rawValue != 0 else { throw MalformedBytes("cluster id 0 is reserved", offset: 0) }
+  }
+}

@@ -1,0 +1,55 @@
+import RaftCore
+
+/// Something that an operator, or the embedding program, may want to know.
+public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
+  /// The node waits for these addresses before its cluster can be founded.
+  case waiting(for: [String])
+  /// A peer was started with another set of addresses than this node: no cluster can be founded until they agree.
+  case foundersDiffer(address: String, theirs: [String], own: [String])
+  /// The node is in a cluster now, as a founder of it.
+  case founded(cluster: ClusterID, members: [String])
+  /// The peers form a cluster already, and this node is no member of it.
+  case notAMember(of: ClusterID, address: String)
+  /// The node plays another part.
+  case roleChanged(ReplicaRole, term: Term)
+  /// Another leader is known, or none.
+  case leaderChanged(address: String?, term: Term)
+  /// A connection to a member stands.
+  case memberReachable(address: String)
+  /// A member could not be reached for the time that the options name.
+  case memberUnreachable(address: String)
+  /// A peer refused this node, or this node a peer.
+  case refused(address: String, reason: String)
+  /// Something arrived on the port that no correct peer sends.
+  case violation(from: String, reason: String)
+  /// A committed entry is in a format that this version does not read. Its effect is missing here.
+  case unreadableEntry(at: LogIndex, reason: String)
+  /// The store failed; the node stops.
+  case storeFailed(reason: String)
+  /// The node has stopped.
+  case stopped
+
+  /// A line for the log.
+  public var description: String {
+    switch self {
+    case .waiting(let addresses): "waiting for \(addresses.joined(separator: ", ")) before the cluster is founded"
+    case .foundersDiffer(let address, let theirs, let own):
+      "\(address) was started for the nodes \(theirs.joined(separator: ", ")), this node for "
+        + "\(own.joined(separator: ", ")): all must name the same set"
+    case .founded(let cluster, let members): "founded cluster \(cluster) of \(members.joined(separator: ", "))"
+    case .notAMember(let cluster, let address):
+      "\(address) is in the running cluster \(cluster), and this node is not a member of it: joining a running cluster "
+        + "is not supported by this version, and a node that lost its memory counts as a new one"
+    case .roleChanged(let role, let term): "now \(role.rawValue) in term \(term)"
+    case .leaderChanged(let address?, let term): "\(address) leads term \(term)"
+    case .leaderChanged(nil, let term): "no leader known in term \(term)"
+    case .memberReachable(let address): "found \(address)"
+    case .memberUnreachable(let address): "lost \(address): it cannot be reached"
+    case .refused(let address, let reason): "refused by or for \(address): \(reason)"
+    case .violation(let address, let reason): "bad traffic from \(address): \(reason)"
+    case .unreadableEntry(let index, let reason): "entry \(index) cannot be read by this version: \(reason)"
+    case .storeFailed(let reason): "the store failed, the node stops: \(reason)"
+    case .stopped: "stopped"
+    }
+  }
+}

@@ -1,0 +1,356 @@
+import Dispatch
+import Glibc
+import RaftCore
+import RaftStore
+import RaftTransport
+
+/// The thin shell around one ``Driver``: sockets, the clock, the store, and the callers who wait. It decides nothing.
+///
+/// `@unchecked Sendable` because everything in it is used on its event loop alone; every way in checks that.
+final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
+  typealias WriteHandler = (Result<WriteResult<Machine.Outcome>, ReplicaError>) -> Void
+  typealias ReadHandler = (Result<Machine.Answer, ReplicaError>) -> Void
+
+  let loop: EventLoop
+  let options: ReplicaOptions
+  let address: String
+  private let transport: DispatchTransport
+  private let report: @Sendable (ReplicaEvent) -> Void
+  private let machine: Machine
+  private var identity: LocalIdentity
+  private var store = MemoryLogStore()
+  private var random: RandomSource
+  private var accept: ((StreamConnection, Bytes) -> any StreamHandler)?
+
+  // A node is founding, then running, then stopped.
+  private var founding: Founding?
+  private var driver: Driver<Machine>?
+  private var founded: Founded?
+  private var isStopped = false
+
+  private var writeHandlers: [UInt64: WriteHandler] = [:]
+  private var readHandlers: [UInt64: ReadHandler] = [:]
+  private var isFlushScheduled = false
+  /// Fires at `timerDeadline`; left alone while nothing is due earlier, because making one costs more than a flush.
+  private var timer: LoopTimer?
+  private var timerDeadline = UInt64.max
+  private var lastWaiting: [String]?
+
+  init(
+    machine: Machine, address: String, peers: [String], options: ReplicaOptions, seed: UInt64, loop: EventLoop,
+    report: @escaping @Sendable (ReplicaEvent) -> Void
+  ) {
+    self.loop = loop
+    self.options = options
+    self.address = address
+    self.report = report
+    random = RandomSource(seed: seed)
+    let node = NodeID(max(random.next(), 1))
+    let founding = Founding(own: Member(id: node, address: address, store: .memory), peers: peers)
+    self.founding = founding
+    self.machine = machine
+    identity = LocalIdentity(
+      node: node, boot: random.next(), cluster: nil, address: address, founders: founding.founders, store: .memory)
+    transport = DispatchTransport(loop: loop, options: options.transport, seed: random.next())
+  }
+
+  /// Opens the port and begins to look for the peers.
+  func start(
+    on endpoint: Endpoint, accept: ((StreamConnection, Bytes) -> any StreamHandler)?
+  ) throws(TransportError) {
+    loop.preconditionOnLoop()
+    self.accept = accept
+    transport.delegate = self
+    transport.setIdentity(identity)
+    try transport.listen(on: endpoint)
+    if let founding { transport.setPeers(founding.peerAddresses) }
+    proceedWithFounding()
+  }
+
+  // MARK: - Requests
+
+  func write(
+    _ kind: CommandEnvelope.Kind, session: SessionStamp, operation: Bytes, within milliseconds: UInt64?,
+    then handler: @escaping WriteHandler
+  ) {
+    loop.preconditionOnLoop()
+    let ticket = withDriver { driver in
+      driver.submit(kind, session: session, operation: operation, deadline: driver.deadline(in: milliseconds))
+    }
+    guard let ticket else { return handler(.failure(.notExecuted(reasonNotRunning))) }
+    writeHandlers[ticket] = handler
+  }
+
+  func read(_ query: Machine.Query, within milliseconds: UInt64?, then handler: @escaping ReadHandler) {
+    loop.preconditionOnLoop()
+    let ticket = withDriver { driver in driver.submit(query, deadline: driver.deadline(in: milliseconds)) }
+    guard let ticket else { return handler(.failure(.notExecuted(reasonNotRunning))) }
+    readHandlers[ticket] = handler
+  }
+
+  /// Reads what this node has applied, however old that is.
+  func readStale(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
+    loop.preconditionOnLoop()
+    guard let driver else { return .failure(.notExecuted(reasonNotRunning)) }
+    return .success(driver.applier.machine.read(query))
+  }
+
+  private var reasonNotRunning: ReplicaError.Reason { isStopped ? .stopping : .notReady }
+
+  var status: ReplicaStatus {
+    loop.preconditionOnLoop()
+    guard var status = driver?.status else {
+      return ReplicaStatus(
+        id: identity.node, clusterID: nil, address: address, role: .learner, term: .zero, leaderAddress: nil,
+        commitIndex: .zero, appliedIndex: .zero, store: .memory, members: [])
+    }
+    status.clusterID = founded?.cluster
+    return status
+  }
+
+  // MARK: - The loop
+
+  private var moment: Moment {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Moment(
+      ticks: Ticks(loop.milliseconds / UInt64(options.tickMilliseconds)),
+      wallMilliseconds: UInt64(max(time.tv_sec, 0)) * 1000 + UInt64(time.tv_nsec) / 1_000_000)
+  }
+
+  /// Runs one input of the driver: the time first, then the input; a flush follows once the loop's other events that
+  /// are already there have had their turn, so that they share one batch.
+  private func withDriver<Result>(_ input: (inout Driver<Machine>) -> Result) -> Result? {
+    guard driver != nil else { return nil }
+    driver?.advance(to: moment)
+    scheduleFlush()
+    return driver?.run(input)
+  }
+
+  private func scheduleFlush() {
+    guard !isFlushScheduled else { return }
+    isFlushScheduled = true
+    loop.async { [weak self] in
+      guard let self else { return }
+      isFlushScheduled = false
+      flush()
+    }
+  }
+
+  private func flush() {
+    guard driver != nil else { return }
+    driver?.advance(to: moment)
+    var hasMore = driver?.flush() ?? false
+    // Appends leave before the leader's own write, and so in parallel with it.
+    sendAll()
+    do {
+      while let write = driver?.takeWrite() {
+        let entries = driver?.node.entries(after: write.after, through: write.through) ?? []
+        driver?.didPersist(try store.persist(write, entries: entries))
+        hasMore = driver?.flush() ?? false || hasMore
+        sendAll()
+      }
+      if let index = driver?.compaction {
+        driver?.compact(through: index)
+        try store.compact(through: index)
+      }
+    } catch {
+      return fail(error)
+    }
+    if hasMore { scheduleFlush() }
+    if let deadline = driver?.nextDeadline { schedule(at: deadline) }
+    for event in driver?.effects.takeEvents() ?? [] { report(event) }
+    for completion in driver?.effects.takeCompletions() ?? [] { finish(completion) }
+  }
+
+  private func sendAll() {
+    guard let outboxes = driver?.effects.takeOutboxes() else { return }
+    for outbox in outboxes where outbox.writer.count > 0 {
+      // A frame that cannot be sent is lost, as on any network: Raft repeats, and forwards have deadlines.
+      _ = transport.send(outbox.writer.bytes, to: outbox.peer, class: outbox.trafficClass)
+    }
+    driver?.effects.reuse(outboxes)
+  }
+
+  private func finish(_ completion: Completion<Machine>) {
+    switch completion {
+    case .write(let ticket, let result): writeHandlers.removeValue(forKey: ticket)?(result)
+    case .read(let ticket, let result): readHandlers.removeValue(forKey: ticket)?(result)
+    }
+  }
+
+  private func schedule(at deadline: Ticks) {
+    let instant = deadline.rawValue.multipliedReportingOverflow(by: UInt64(options.tickMilliseconds))
+    guard !instant.overflow, instant.partialValue < timerDeadline else { return }
+    wake(at: instant.partialValue)
+  }
+
+  private func wake(at instant: UInt64) {
+    timer?.cancel()
+    timerDeadline = instant
+    timer = loop.schedule(at: instant) { [weak self] in
+      guard let self else { return }
+      timerDeadline = .max
+      if driver == nil { proceedWithFounding() } else { flush() }
+    }
+  }
+
+  private func fail(_ error: StoreError) {
+    report(.storeFailed(reason: "\(error)"))
+    stop {}
+  }
+
+  // MARK: - Founding
+
+  private func proceedWithFounding() {
+    guard let founding, !isStopped else { return }
+    switch founding.decide(now: loop.milliseconds) {
+    case .wait(let addresses):
+      if addresses != lastWaiting, !addresses.isEmpty { report(.waiting(for: addresses)) }
+      lastWaiting = addresses
+      if founding.awaitsVerdict { wake(at: loop.milliseconds + Founding.verdictMilliseconds) }
+    case .refused(let cluster, let address):
+      report(.notAMember(of: cluster, address: address))
+      wake(at: loop.milliseconds + Founding.verdictMilliseconds)
+    case .found(let members):
+      do {
+        let configuration = try Configuration(voters: members)
+        begin(Founded(cluster: ClusterID(max(random.next(), 1)), configuration: configuration))
+      } catch {
+        report(.violation(from: "the listed peers", reason: error.description))
+      }
+    }
+  }
+
+  /// Becomes a founding member.
+  private func begin(_ founded: Founded) {
+    guard founding != nil, !isStopped else { return }
+    do {
+      let recovered = RecoveredState<Bytes>.founding(founded.configuration)
+      try store.found(recovered)
+      driver = try Driver(
+        id: identity.node, boot: identity.boot, address: address, machine: machine, recovered: recovered,
+        options: options, seed: random.next(), now: moment)
+    } catch {
+      return report(.storeFailed(reason: "\(error)"))
+    }
+    founding = nil
+    self.founded = founded
+    report(.founded(cluster: founded.cluster, members: founded.configuration.members.map(\.address)))
+    identity = LocalIdentity(
+      node: identity.node, boot: identity.boot, cluster: founded.cluster, address: address, founders: [],
+      store: identity.store)
+    transport.setIdentity(identity)
+    transport.setPeers(founded.configuration.members.map(\.address).filter { $0 != address })
+    scheduleFlush()
+  }
+
+  /// Tells a fresh node that it is a founder of this cluster, if it is.
+  private func tellFounded(_ peer: RemotePeer) {
+    guard let founded, peer.cluster == nil, founded.configuration.member(peer.node) != nil else { return }
+    var writer = ByteWriter()
+    let header = FrameHeader(
+      kind: .founded, trafficClass: .consensus, target: peer.node, sender: identity.node, boot: identity.boot)
+    writer.writeFrame(header) { founded.encode(into: &$0) }
+    _ = transport.send(writer.bytes, to: peer.node, class: .consensus)
+  }
+
+  private func receiveFounded(_ frame: Frame) {
+    guard let founding else { return }
+    do {
+      let founded = try Founded(decoding: frame.body)
+      guard founded.configuration.member(identity.node) == founding.own else {
+        return report(
+          .violation(from: frame.header.sender.description, reason: "a founding that this node is no part of"))
+      }
+      begin(founded)
+    } catch {
+      report(.violation(from: frame.header.sender.description, reason: error.description))
+    }
+  }
+
+  // MARK: - Stopping
+
+  /// Hands leadership over if this node leads, answers everybody, and closes.
+  func stopGracefully(then done: @escaping @Sendable () -> Void) {
+    loop.preconditionOnLoop()
+    guard withDriver({ $0.handOver() }) == true else { return stop(then: done) }
+    awaitHandover(until: loop.milliseconds + options.handoverMilliseconds, then: done)
+  }
+
+  private func awaitHandover(until deadline: UInt64, then done: @escaping @Sendable () -> Void) {
+    guard driver?.node.isTransferring == true, loop.milliseconds < deadline else { return stop(then: done) }
+    timer?.cancel()
+    timerDeadline = 0
+    timer = loop.schedule(after: UInt64(options.tickMilliseconds)) { [weak self] in
+      guard let self else { return }
+      flush()
+      awaitHandover(until: deadline, then: done)
+    }
+  }
+
+  private func stop(then done: @escaping @Sendable () -> Void) {
+    guard !isStopped else { return done() }
+    isStopped = true
+    timer?.cancel()
+    driver?.endAll()
+    sendAll()
+    let completions = driver?.effects.takeCompletions() ?? []
+    driver = nil
+    founding = nil
+    for completion in completions { finish(completion) }
+    transport.stop { [report] in
+      report(.stopped)
+      done()
+    }
+  }
+}
+
+// MARK: - What the sockets report
+
+extension ReplicaHost: TransportDelegate {
+  func linkUp(_ peer: RemotePeer, class trafficClass: TrafficClass) {
+    if founding != nil {
+      guard trafficClass == .consensus else { return }
+      if let others = founding?.met(peer.identity, at: peer.address, now: loop.milliseconds) {
+        report(.foundersDiffer(address: peer.address, theirs: others, own: identity.founders))
+      }
+      return proceedWithFounding()
+    }
+    if trafficClass == .consensus { tellFounded(peer) }
+    _ = withDriver { $0.linkUp(peer.node, trafficClass) }
+  }
+
+  func linkDown(address: String, node: NodeID?, class trafficClass: TrafficClass, reason: String) {
+    if founding != nil, trafficClass == .consensus {
+      founding?.lost(address)
+      return proceedWithFounding()
+    }
+    if let node { _ = withDriver { $0.linkDown(node, trafficClass) } }
+  }
+
+  func inboundDown(node: NodeID, class trafficClass: TrafficClass, reason: String) {
+    _ = withDriver { $0.inboundDown(node, trafficClass) }
+  }
+
+  func received(_ frame: Frame, from peer: NodeID) {
+    if frame.header.kind == .founded { return receiveFounded(frame) }
+    _ = withDriver { $0.receive(frame, from: peer) }
+  }
+
+  func refused(byAddress address: String, _ refusal: Refusal) {
+    report(.refused(address: address, reason: refusal.message))
+  }
+
+  func refusedInbound(address: String, _ refusal: Refusal) {
+    report(.refused(address: address, reason: refusal.message))
+  }
+
+  func violation(from address: String, reason: String) {
+    report(.violation(from: address, reason: reason))
+  }
+
+  func acceptedClient(_ connection: StreamConnection, firstBytes: Bytes) -> (any StreamHandler)? {
+    accept?(connection, firstBytes)
+  }
+}

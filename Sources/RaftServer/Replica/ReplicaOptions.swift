@@ -1,0 +1,71 @@
+import RaftCore
+import RaftTransport
+
+/// How a replica behaves. ``validated()`` lists all faults at once.
+public struct ReplicaOptions: Hashable, Sendable {
+  /// The protocol's own options, in ticks.
+  public var raft = RaftOptions()
+  /// Sockets, links and limits of the port.
+  public var transport = TransportOptions()
+  /// Length of a tick in milliseconds, 1 to 1,000. Default 10: with the default options a leader is missed after 300 to
+  /// 600 milliseconds.
+  public var tickMilliseconds = 10
+  /// How long a request may take before it is answered with an error, in milliseconds, 1 or more. Default 10,000.
+  public var requestMilliseconds: UInt64 = 10_000
+  /// The most bytes of one command, 1 or more. Default 2 MiB.
+  public var commandBytesMax = 2 << 20
+  /// The most requests that this node works on at once; beyond it they are refused as busy. Default 65,536.
+  public var requestsMax = 65_536
+  /// The most bytes of writes that wait for a leader, or for its answer; beyond it they are refused. Default 64 MiB.
+  public var requestBytesMax = 64 << 20
+  /// The most payload bytes that are applied before other work gets its turn. Default 4 MiB.
+  public var applyBytesMax = 4 << 20
+  /// How many applied entries are kept although every member holds them. Default 4,096.
+  public var retainedEntries = 4_096
+  /// A silent member is reported as unreachable after this many milliseconds, 1 or more. Default 1,000.
+  public var unreachableMilliseconds: UInt64 = 1_000
+  /// How long a leader that stops waits for another to take over, in milliseconds, 1 or more. Default 2,000.
+  public var handoverMilliseconds: UInt64 = 2_000
+  /// The most client sessions; opening one more closes the one used longest ago. The same on all nodes. Default 10,000.
+  public var sessionsMax = 10_000
+  /// The most unacknowledged commands of one session. The same on all nodes. Default 1,024.
+  public var sessionOutcomesMax = 1_024
+  /// Decides all random choices; nil draws one from the system. A fixed seed is for tests.
+  public var seed: UInt64?
+
+  /// The defaults.
+  public init() {}
+
+  /// The options, if they are sound.
+  ///
+  /// - Throws: ``ReplicaOptionsError`` with every fault.
+  public func validated() throws(ReplicaOptionsError) -> ReplicaOptions {
+    var faults: [String] = []
+    if !(1...1000).contains(tickMilliseconds) {
+      faults.append("tickMilliseconds is \(tickMilliseconds) and must be 1 to 1000")
+    }
+    for (name, value) in [
+      ("requestMilliseconds", Int(clamping: requestMilliseconds)), ("commandBytesMax", commandBytesMax),
+      ("requestsMax", requestsMax), ("requestBytesMax", requestBytesMax), ("applyBytesMax", applyBytesMax),
+      ("unreachableMilliseconds", Int(clamping: unreachableMilliseconds)),
+      ("handoverMilliseconds", Int(clamping: handoverMilliseconds)), ("sessionsMax", sessionsMax),
+      ("sessionOutcomesMax", sessionOutcomesMax),
+    ] where value < 1 {
+      faults.append("\(name) is \(value) and must be at least 1")
+    }
+    if retainedEntries < 0 { faults.append("retainedEntries is \(retainedEntries) and must not be negative") }
+    do { _ = try raft.validated() } catch { faults += error.faults }
+    do { _ = try transport.validated() } catch { faults += error.faults }
+    guard faults.isEmpty else { throw ReplicaOptionsError(faults: faults) }
+    return self
+  }
+}
+
+/// Options that cannot work.
+public struct ReplicaOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// One sentence for each fault.
+  public let faults: [String]
+
+  /// All faults, separated by semicolons.
+  public var description: String { faults.joined(separator: "; ") }
+}
