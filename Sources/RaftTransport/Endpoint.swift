@@ -80,6 +80,7 @@ public enum EndpointError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The port is no number from 1 to 65,535.
   case badPort(String)
 
+  /// A sentence for a person.
   public var description: String {
     switch self {
     case .noPort(let text): "'\(text)' names no port; \(Self.allowed)"
@@ -90,5 +91,5 @@ public enum EndpointError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   private static let allowed =
-    "write HOST:PORT, where HOST is a name, an IPv4 address or an IPv6 address in brackets, and PORT is 1 to 65535"
+    "write HOST:PORT; HOST is a name, an IPv4 address or an IPv6 address in brackets, PORT is 1 to 65535"
 }

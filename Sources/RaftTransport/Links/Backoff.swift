@@ -1,5 +1,6 @@
-/// How long to wait before the next attempt: doubled each time up to a limit, and drawn at random between half of it
-/// and all of it, so that nodes that lost each other at the same instant do not dial at the same instant.
+/// How long to wait before the next attempt: doubled each time up to a limit, and drawn at random between
+/// half of it and all of it, so that nodes that lost each other at the same instant do not dial at the same
+/// instant.
 public struct Backoff: Sendable {
   /// The first delay before jitter, in milliseconds.
   public let millisecondsMin: UInt64
@@ -11,7 +12,8 @@ public struct Backoff: Sendable {
   /// Starts with the shortest delay. The same seed draws the same delays.
   public init(millisecondsMin: UInt64, millisecondsMax: UInt64, seed: UInt64) {
     precondition(
-      millisecondsMin > 0 && millisecondsMin <= millisecondsMax, "a back-off grows from its minimum to its maximum")
+      millisecondsMin > 0 && millisecondsMin <= millisecondsMax,
+      "a back-off grows from its minimum to its maximum")
     self.millisecondsMin = millisecondsMin
     self.millisecondsMax = millisecondsMax
     ceiling = millisecondsMin
@@ -40,7 +42,8 @@ public struct Backoff: Sendable {
   }
 }
 
-/// The generator of Steele, Lea and Flood (2014), with 64 bits of state: enough for jitter, the same on every machine.
+/// The generator of Steele, Lea and Flood (2014), with 64 bits of state: enough for jitter, the same on
+/// every machine.
 struct SplitMix64: Sendable {
   private var state: UInt64
 

@@ -1,9 +1,10 @@
 import RaftCore
 
-/// The accepting half of a link, as a value: it awaits a hello, judges and answers it, and yields frames from then on.
-/// Sans-I/O and deterministic.
+/// The accepting half of a link, as a value: it awaits a hello, judges and answers it, and yields frames
+/// from then on. Sans-I/O and deterministic.
 public struct InboundLink: Sendable {
-  /// What the shell is to do, in this order. After ``Effect/closeAfterFlush`` or ``Effect/close`` the link is over.
+  /// What the shell is to do, in this order. After ``Effect/closeAfterFlush`` or ``Effect/close`` the link
+  /// is over.
   public enum Effect: Hashable, Sendable {
     /// Send these bytes.
     case send(Bytes)
@@ -132,8 +133,8 @@ public struct InboundLink: Sendable {
     }
   }
 
-  /// Tells a dialer of another version why it is not understood, in the frame format of version 1, which every
-  /// version reads at the handshake.
+  /// Tells a dialer of another version why it is not understood, in the frame format of version 1, which
+  /// every version reads at the handshake.
   private func answerMalformed(_ error: FrameError, into effects: inout [Effect]) {
     guard case .awaitingHello = phase else { return }
     let code: Refusal.Code = if case .unsupportedVersion = error { .incompatibleVersion } else { .malformed }

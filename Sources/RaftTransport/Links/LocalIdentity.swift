@@ -10,8 +10,8 @@ public struct LocalIdentity: Hashable, Sendable {
   public var cluster: ClusterID?
   /// Where it can be dialed, `host:port`.
   public var address: String
-  /// The addresses that a *fresh* node was started with, its own included: sorted, each once. Empty once it is in a
-  /// cluster.
+  /// The addresses that a *fresh* node was started with, its own included: sorted, each once. Empty once it
+  /// is in a cluster.
   public let founders: [String]
   /// Where it keeps its log.
   public var store: StoreKind
@@ -29,7 +29,8 @@ public struct LocalIdentity: Hashable, Sendable {
     self.address = address
     var sorted: [String] = []
     for founder in founders.sorted() where founder != sorted.last { sorted.append(founder) }
-    precondition(sorted.count <= HandshakeLimits.foundersMax, "a cluster is founded by as many as may be members")
+    precondition(
+      sorted.count <= HandshakeLimits.foundersMax, "founders become members, of whom there is a limit")
     self.founders = sorted
     self.store = store
   }
@@ -46,8 +47,8 @@ public enum HelloVerdict: Hashable, Sendable {
 extension LocalIdentity {
   /// Judges the hello of a dialer.
   ///
-  /// A fresh node and a member of a cluster may talk to each other, and so may two fresh nodes: the layer above founds
-  /// and joins clusters over such connections.
+  /// A fresh node and a member of a cluster may talk to each other, and so may two fresh nodes: the layer
+  /// above founds and joins clusters over such connections.
   public func judge(_ hello: Hello) -> HelloVerdict {
     let dialer = hello.identity
     if let refusal = stranger(dialer, target: hello.target, asked: self) { return .refusal(refusal) }
@@ -66,7 +67,9 @@ extension LocalIdentity {
   ///
   /// - Returns: Why the two do not talk to each other, or nil if they do.
   public func judge(_ welcome: Welcome, target: NodeID?) -> Refusal? {
-    if let refusal = stranger(welcome.identity, target: target, asked: welcome.identity) { return refusal }
+    if let refusal = stranger(welcome.identity, target: target, asked: welcome.identity) {
+      return refusal
+    }
     guard (WireVersion.lowest...WireVersion.highest).contains(welcome.chosenVersion) else {
       return incompatible(welcome.identity, versions: "\(welcome.chosenVersion)")
     }
@@ -76,19 +79,22 @@ extension LocalIdentity {
     return nil
   }
 
-  /// Why this node and `other` must not talk, `target` being whom the dialer wanted and `asked` who was reached.
+  /// Why this node and `other` must not talk, `target` being whom the dialer wanted and `asked` who was
+  /// reached.
   private func stranger(_ other: LocalIdentity, target: NodeID?, asked: LocalIdentity) -> Refusal? {
     if let mine = cluster, let theirs = other.cluster, mine != theirs {
       return Refusal(
         .wrongCluster,
-        "\(other.address) belongs to cluster \(theirs) and \(address) to cluster \(mine): they are kept apart")
+        "\(other.address) belongs to cluster \(theirs) and \(address) to cluster \(mine): they are kept apart"
+      )
     }
     if other.node == node {
       return Refusal(
         .sameNode, "\(other.address) and \(address) are the same node \(node), or one is a copy of the other")
     }
     if let target, target != asked.node {
-      return Refusal(.wrongNode, "node \(target) was asked for at \(asked.address), where node \(asked.node) is")
+      return Refusal(
+        .wrongNode, "node \(target) was asked for at \(asked.address), where node \(asked.node) is")
     }
     return nil
   }
@@ -103,7 +109,8 @@ extension LocalIdentity {
 
 /// Who is at the other end of an established link.
 public struct RemotePeer: Hashable, Sendable {
-  /// Where it is: the address that was dialed, or for an accepted connection the one the dialer gave as its own.
+  /// Where it is: the address that was dialed, or for an accepted connection the one the dialer gave as its
+  /// own.
   public var address: String
   /// What it said of itself.
   public var identity: LocalIdentity

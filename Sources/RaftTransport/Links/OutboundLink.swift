@@ -20,10 +20,11 @@ public struct LinkTiming: Hashable, Sendable {
   }
 }
 
-/// The dialing half of a link, as a value: it is told what happened and says what to do. Sans-I/O and deterministic.
+/// The dialing half of a link, as a value: it is told what happened and says what to do. Sans-I/O and
+/// deterministic.
 ///
-/// Backing off, connecting, handshaking, established, and back. After ``Effect/close`` and ``Effect/failed(reason:)``
-/// the shell says nothing more of the connection it had.
+/// Backing off, connecting, handshaking, established, and back. After ``Effect/close`` and
+/// ``Effect/failed(reason:)`` the shell says nothing more of the connection it had.
 public struct OutboundLink: Sendable {
   /// What the shell is to do, in this order.
   public enum Effect: Hashable, Sendable {
@@ -76,6 +77,9 @@ public struct OutboundLink: Sendable {
     }
   }
 
+  /// Whether a connection is being made: the only time at which the shell may bring one.
+  public var isConnecting: Bool { if case .connecting = phase { true } else { false } }
+
   /// Whether frames may be sent.
   public var isEstablished: Bool { welcome != nil }
 
@@ -89,7 +93,8 @@ public struct OutboundLink: Sendable {
     case .connecting:
       end("no connection within \(timing.connectMax) ms", mustClose: true, at: now, into: &effects)
     case .handshaking:
-      end("no answer to the handshake within \(timing.handshakeMax) ms", mustClose: true, at: now, into: &effects)
+      let reason = "no answer to the handshake within \(timing.handshakeMax) ms"
+      end(reason, mustClose: true, at: now, into: &effects)
     case .established:
       break
     }
@@ -148,8 +153,8 @@ public struct OutboundLink: Sendable {
     _ reason: String, mustClose: Bool, at now: UInt64, into effects: inout [Effect]
   ) {
     if case .established(let since) = phase {
-      // A link that breaks as soon as it stands goes on backing off: an acceptor that accepts and closes at once
-      // would otherwise be dialed 50 times a second.
+      // A link that breaks as soon as it stands goes on backing off: an acceptor that accepts and closes at
+      // once would otherwise be dialed 50 times a second.
       if now - since >= timing.reconnectMax { backoff.reset() }
       effects.append(.lost(reason: reason))
     } else {

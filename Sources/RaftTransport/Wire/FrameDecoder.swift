@@ -1,7 +1,7 @@
 import RaftCore
 
-/// Why a stream of bytes is no stream of frames. The connection it came from must be closed: where the next frame
-/// begins cannot be known.
+/// Why a stream of bytes is no stream of frames. The connection it came from must be closed: where the next
+/// frame begins cannot be known.
 public enum FrameError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The stream does not begin with ``FrameHeader/magic``.
   case badMagic
@@ -16,6 +16,7 @@ public enum FrameError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The checksum is right and a field is not.
   case malformedHeader(String)
 
+  /// A sentence for a person.
   public var description: String {
     switch self {
     case .badMagic: "the bytes are no raftnode frame"
@@ -29,8 +30,8 @@ public enum FrameError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// One frame of a stream. The body is a range of the buffer it was received in: it is cheap to hand on and to decode,
-/// and keeps the whole buffer alive while it is held.
+/// One frame of a stream. The body is a range of the buffer it was received in: it is cheap to hand on and
+/// to decode, and keeps the whole buffer alive while it is held.
 public struct Frame: Hashable, Sendable {
   /// The decoded header.
   public let header: FrameHeader
@@ -55,9 +56,9 @@ public struct Frame: Hashable, Sendable {
 
 /// Turns received bytes into frames. Sans-I/O: it is fed with bytes in pieces of any size.
 ///
-/// The caller takes all frames after each ``append(_:)``. What is buffered then is less than one frame, and the
-/// buffer never holds more than ``frameBytesMax`` and the piece appended last. A byte is moved at most once for each
-/// byte consumed before it.
+/// The caller takes all frames after each ``append(_:)``. What is buffered then is less than one frame, and
+/// the buffer never holds more than ``frameBytesMax`` and the piece appended last. A byte is moved at most
+/// once for each byte consumed before it.
 public struct FrameDecoder: Sendable {
   /// The largest frame that is taken, header included, in bytes.
   public var frameBytesMax: Int
@@ -138,7 +139,9 @@ public struct FrameDecoder: Sendable {
     guard let trafficClass = TrafficClass(rawValue: buffer[start + 6]) else {
       throw .malformedHeader("traffic class \(buffer[start + 6]) does not exist")
     }
-    guard buffer[start + 7] == 0 else { throw .malformedHeader("flags \(buffer[start + 7]) were not agreed on") }
+    guard buffer[start + 7] == 0 else {
+      throw .malformedHeader("flags \(buffer[start + 7]) were not agreed on")
+    }
     let group = UInt32(truncatingIfNeeded: integer(at: 16, bytes: 4))
     guard group == 0 else { throw .unsupportedGroup(group) }
     guard integer(at: 20, bytes: 4) == 0 else { throw .malformedHeader("the reserved bytes are not 0") }

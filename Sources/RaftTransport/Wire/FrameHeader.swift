@@ -1,6 +1,7 @@
 import RaftCore
 
-/// What the body of a frame is. 1 to 15 belong to this module; 16 to 255 to the layers above it, which define their own.
+/// What the body of a frame is. 1 to 15 belong to this module; 16 to 255 to the layers above it, which
+/// define their own.
 public struct FrameKind: RawRepresentable, Hashable, Sendable {
   /// The byte in the header.
   public var rawValue: UInt8
@@ -20,7 +21,8 @@ public struct FrameKind: RawRepresentable, Hashable, Sendable {
   public static let firstOfLayersAbove: UInt8 = 16
 }
 
-/// Two nodes keep one connection for each class and direction, so that a large chunk never delays a heartbeat.
+/// Two nodes keep one connection for each class and direction, so that a large chunk never delays a
+/// heartbeat.
 public enum TrafficClass: UInt8, Hashable, Sendable, CaseIterable {
   /// Everything that elections and replication wait for.
   case consensus = 1
@@ -79,7 +81,8 @@ public struct FrameHeader: Hashable, Sendable {
   static let checksumOffset = 12
   static let firstByteAfterChecksum = 16
 
-  /// The checksum of the frame at `start`: over everything after the checksum field, then over what stands before it.
+  /// The checksum of the frame at `start`: over everything after the checksum field, then over what stands
+  /// before it.
   static func checksum(of bytes: Bytes, from start: Int, through end: Int) -> UInt32 {
     let rest = Checksum.crc32c(bytes, in: (start + firstByteAfterChecksum)..<end)
     return Checksum.crc32c(bytes, in: start..<(start + checksumOffset), seed: rest)
@@ -87,8 +90,8 @@ public struct FrameHeader: Hashable, Sendable {
 }
 
 extension ByteWriter {
-  /// Appends a frame. `body` writes the body in place; length and checksum are filled in afterwards, so that the body
-  /// is never copied.
+  /// Appends a frame. `body` writes the body in place; length and checksum are filled in afterwards, so
+  /// that the body is never copied.
   ///
   /// - Precondition: The body has less than 4 GiB.
   public mutating func writeFrame(_ header: FrameHeader, body: (inout ByteWriter) -> Void) {

@@ -2,8 +2,8 @@ import RaftCore
 
 /// The first frame on a connection between nodes: the dialer says who it is and whom it believes to reach.
 ///
-/// Node, boot number, target and traffic class stand in the frame's header; the rest is the body. A body may be
-/// longer than what is known here: later versions append fields, and older nodes skip them.
+/// Node, boot number, target and traffic class stand in the frame's header; the rest is the body. A body
+/// may be longer than what is known here: later versions append fields, and older nodes skip them.
 public struct Hello: Hashable, Sendable {
   /// The lowest protocol version that the dialer speaks.
   public var versionLowest: UInt8 = WireVersion.lowest
@@ -26,7 +26,8 @@ public struct Hello: Hashable, Sendable {
   }
 }
 
-/// The acceptor's answer to a ``Hello`` it agrees with. From here on the dialer sends and the acceptor only reads.
+/// The acceptor's answer to a ``Hello`` it agrees with. From here on the dialer sends and the acceptor only
+/// reads.
 public struct Welcome: Hashable, Sendable {
   /// The lowest protocol version that the acceptor speaks.
   public var versionLowest: UInt8 = WireVersion.lowest
@@ -78,6 +79,7 @@ public struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
     self.message = message
   }
 
+  /// The message.
   public var description: String { message }
 }
 
@@ -85,7 +87,8 @@ public struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// What handshake frames may hold, so that a stranger cannot make a node buffer much.
 enum HandshakeLimits {
-  /// The largest handshake frame, in bytes: an address and as many founders as a configuration has members fit twice.
+  /// The largest handshake frame, in bytes: an address and as many founders as a configuration has members
+  /// fit twice.
   static let frameBytesMax = 40_960
   static let foundersMax = Configuration.memberLimit
   static let messageBytesMax = 1_024
@@ -151,9 +154,11 @@ extension Welcome {
 }
 
 extension Refusal {
-  /// Appends the refusal as a whole frame from `identity`. `dialer` is whom it answers, nil if that was not understood.
+  /// Appends the refusal as a whole frame from `identity`. `dialer` is whom it answers, nil if that is not
+  /// known.
   public func writeFrame(
-    from identity: LocalIdentity, to dialer: NodeID?, trafficClass: TrafficClass, into writer: inout ByteWriter
+    from identity: LocalIdentity, to dialer: NodeID?, trafficClass: TrafficClass,
+    into writer: inout ByteWriter
   ) {
     let header = FrameHeader(
       kind: .refusal, trafficClass: trafficClass, target: dialer, sender: identity.node, boot: identity.boot)
@@ -206,8 +211,8 @@ extension LocalIdentity {
       throw MalformedBytes("the founders are not sorted, or one stands there twice", offset: reader.offset)
     }
     self.init(
-      node: header.sender, boot: header.boot, cluster: cluster == 0 ? nil : ClusterID(cluster), address: address,
-      founders: founders, store: store)
+      node: header.sender, boot: header.boot, cluster: cluster == 0 ? nil : ClusterID(cluster),
+      address: address, founders: founders, store: store)
   }
 
   private static func readAddress(from reader: inout ByteReader) throws(MalformedBytes) -> String {

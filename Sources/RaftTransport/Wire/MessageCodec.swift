@@ -14,8 +14,8 @@ public struct ReceivedMessage: Equatable, Sendable {
   }
 }
 
-/// Writes messages of the Raft core as frame bodies and reads them back. Sender and target stand in the frame's
-/// header; the ids of entries follow from the message, which never spans two terms.
+/// Writes messages of the Raft core as frame bodies and reads them back. Sender and target stand in the
+/// frame's header; the ids of entries follow from the message, which never spans two terms.
 public enum MessageCodec {
   private enum Tag: UInt8 {
     case requestVote = 1
@@ -103,10 +103,12 @@ public enum MessageCodec {
 
   /// Reads the message in a frame of kind ``FrameKind/message``.
   ///
-  /// - Throws: ``MalformedBytes`` if the body is not what ``encode(_:entries:into:)`` writes, or claims a term or an
-  ///   index that no cluster can have reached.
+  /// - Throws: ``MalformedBytes`` if the body is not what ``encode(_:entries:into:)`` writes, or claims a
+  ///   term or an index that no cluster can have reached.
   public static func decode(_ frame: Frame) throws(MalformedBytes) -> ReceivedMessage {
-    guard let target = frame.header.target else { throw MalformedBytes("a message names its target", offset: 0) }
+    guard let target = frame.header.target else {
+      throw MalformedBytes("a message names its target", offset: 0)
+    }
     var reader = frame.bodyReader()
     let term = try readTerm(from: &reader)
     let start = reader.offset
@@ -272,7 +274,9 @@ extension MessageCodec {
   private static func readTerm(from reader: inout ByteReader) throws(MalformedBytes) -> Term {
     let start = reader.offset
     let term = Term(try reader.readUInt64())
-    guard term <= .highestPlausible else { throw MalformedBytes("a term that no cluster reaches", offset: start) }
+    guard term <= .highestPlausible else {
+      throw MalformedBytes("a term that no cluster reaches", offset: start)
+    }
     return term
   }
 
