@@ -1,0 +1,295 @@
+import RaftCore
+
+/// A message as it came from the wire, with the entries that travelled with it.
+public struct ReceivedMessage: Equatable, Sendable {
+  /// What the core is given.
+  public var message: Message
+  /// The entries that an ``AppendEntries`` names, in order; empty for every other message.
+  public var entries: [Entry<Bytes>]
+
+  /// Pairs a message with its entries.
+  public init(message: Message, entries: [Entry<Bytes>] = []) {
+    self.message = message
+    self.entries = entries
+  }
+}
+
+/// Writes messages of the Raft core as frame bodies and reads them back. Sender and target stand in the
+/// frame's header; the ids of entries follow from the message, which never spans two terms.
+public enum MessageCodec {
+  private enum Tag: UInt8 {
+    case requestVote = 1
+    case requestVoteReply = 2
+    case appendEntries = 3
+    case appendEntriesReply = 4
+    case heartbeat = 5
+    case heartbeatReply = 6
+    case staleTerm = 7
+    case timeoutNow = 8
+    case readIndex = 9
+    case readIndexReply = 10
+  }
+
+  private enum EntryTag: UInt8 {
+    case empty = 0
+    case configuration = 1
+    case payload = 2
+  }
+
+  /// Appends the whole frame of `message`.
+  ///
+  /// - Parameters:
+  ///   - message: What the core says.
+  ///   - entries: The entries that an ``AppendEntries`` names, in order; empty for every other message.
+  ///   - trafficClass: The class of the connection it will travel on.
+  ///   - boot: The sender's boot number.
+  ///   - writer: Where the frame is appended.
+  public static func writeFrame(
+    _ message: Message, entries: some Collection<Entry<Bytes>> = [], trafficClass: TrafficClass = .consensus,
+    boot: UInt64, into writer: inout ByteWriter
+  ) {
+    let header = FrameHeader(
+      kind: .message, trafficClass: trafficClass, target: message.to, sender: message.from, boot: boot)
+    writer.writeFrame(header) { encode(message, entries: entries, into: &$0) }
+  }
+
+  /// Appends the body of the frame of `message`.
+  ///
+  /// - Precondition: There are as many entries as the message names.
+  public static func encode(
+    _ message: Message, entries: some Collection<Entry<Bytes>> = [], into writer: inout ByteWriter
+  ) {
+    writer.write(message.term.rawValue)
+    switch message.body {
+    case .requestVote(let request):
+      writer.write(Tag.requestVote.rawValue)
+      writer.write(request.campaignTerm.rawValue)
+      request.lastEntry.encode(into: &writer)
+      writer.write(request.isPreVote)
+      writer.write(request.isTransfer)
+    case .requestVoteReply(let reply):
+      writer.write(Tag.requestVoteReply.rawValue)
+      writer.write(reply.campaignTerm.rawValue)
+      writer.write(reply.isPreVote)
+      writer.write(reply.isGranted)
+    case .appendEntries(let append):
+      precondition(entries.count == Int(append.count), "an AppendEntries travels with the entries it names")
+      writer.write(Tag.appendEntries.rawValue)
+      encode(append, entries: entries, into: &writer)
+    case .appendEntriesReply(let reply):
+      writer.write(Tag.appendEntriesReply.rawValue)
+      encode(reply, into: &writer)
+    case .heartbeat(let heartbeat):
+      writer.write(Tag.heartbeat.rawValue)
+      writer.write(heartbeat.commitIndex.rawValue)
+      writer.write(heartbeat.round)
+    case .heartbeatReply(let reply):
+      writer.write(Tag.heartbeatReply.rawValue)
+      writer.write(reply.round)
+    case .staleTerm:
+      writer.write(Tag.staleTerm.rawValue)
+    case .timeoutNow:
+      writer.write(Tag.timeoutNow.rawValue)
+    case .readIndex(let id):
+      writer.write(Tag.readIndex.rawValue)
+      encode(id, into: &writer)
+    case .readIndexReply(let reply):
+      writer.write(Tag.readIndexReply.rawValue)
+      encode(reply.id, into: &writer)
+      writer.write(reply.readIndex != nil)
+      if let readIndex = reply.readIndex { writer.write(readIndex.rawValue) }
+    }
+  }
+
+  /// Reads the message in a frame of kind ``FrameKind/message``.
+  ///
+  /// - Throws: ``MalformedBytes`` if the body is not what ``encode(_:entries:into:)`` writes, or claims a
+  ///   term or an index that no cluster can have reached.
+  public static func decode(_ frame: Frame) throws(MalformedBytes) -> ReceivedMessage {
+    guard let target = frame.header.target else {
+      throw MalformedBytes("a message names its target", offset: 0)
+    }
+    var reader = frame.bodyReader()
+    let term = try readTerm(from: &reader)
+    let start = reader.offset
+    guard let tag = Tag(rawValue: try reader.readUInt8()) else {
+      throw MalformedBytes("a message of unknown kind", offset: start)
+    }
+    var entries: [Entry<Bytes>] = []
+    let body = try decode(tag, entries: &entries, from: &reader)
+    try reader.expectEnd()
+    let message = Message(from: frame.header.sender, to: target, term: term, body: body)
+    return ReceivedMessage(message: message, entries: entries)
+  }
+
+  private static func decode(
+    _ tag: Tag, entries: inout [Entry<Bytes>], from reader: inout ByteReader
+  ) throws(MalformedBytes) -> Message.Body {
+    switch tag {
+    case .requestVote:
+      return .requestVote(
+        RequestVote(
+          campaignTerm: try readTerm(from: &reader), lastEntry: try readEntryID(from: &reader),
+          isPreVote: try reader.readBool(), isTransfer: try reader.readBool()))
+    case .requestVoteReply:
+      return .requestVoteReply(
+        RequestVoteReply(
+          campaignTerm: try readTerm(from: &reader), isPreVote: try reader.readBool(),
+          isGranted: try reader.readBool()))
+    case .appendEntries:
+      return .appendEntries(try decodeAppendEntries(entries: &entries, from: &reader))
+    case .appendEntriesReply:
+      return .appendEntriesReply(try decodeAppendEntriesReply(from: &reader))
+    case .heartbeat:
+      return .heartbeat(
+        Heartbeat(commitIndex: try readIndex(from: &reader), round: try reader.readUInt64()))
+    case .heartbeatReply:
+      return .heartbeatReply(HeartbeatReply(round: try reader.readUInt64()))
+    case .staleTerm:
+      return .staleTerm
+    case .timeoutNow:
+      return .timeoutNow
+    case .readIndex:
+      return .readIndex(try readReadID(from: &reader))
+    case .readIndexReply:
+      let id = try readReadID(from: &reader)
+      let index = try reader.readBool() ? try readIndex(from: &reader) : nil
+      return .readIndexReply(ReadIndexReply(id: id, readIndex: index))
+    }
+  }
+}
+
+// MARK: - Entries
+
+extension MessageCodec {
+  private static func encode(
+    _ append: AppendEntries, entries: some Collection<Entry<Bytes>>, into writer: inout ByteWriter
+  ) {
+    append.previous.encode(into: &writer)
+    writer.write(append.entriesTerm.rawValue)
+    writer.write(append.commitIndex.rawValue)
+    writer.write(append.count)
+    for entry in entries {
+      switch entry.content {
+      case .empty:
+        writer.write(EntryTag.empty.rawValue)
+        writer.write(UInt32(0))
+      case .configuration(let configuration):
+        writer.write(EntryTag.configuration.rawValue)
+        let lengthOffset = writer.count
+        writer.write(UInt32(0))
+        configuration.encode(into: &writer)
+        writer.overwrite(UInt32(writer.count - lengthOffset - 4), at: lengthOffset)
+      case .payload(let payload):
+        writer.write(EntryTag.payload.rawValue)
+        writer.write(payload)
+      }
+    }
+  }
+
+  private static func decodeAppendEntries(
+    entries: inout [Entry<Bytes>], from reader: inout ByteReader
+  ) throws(MalformedBytes) -> AppendEntries {
+    let previous = try readEntryID(from: &reader)
+    let entriesTerm = try readTerm(from: &reader)
+    let commitIndex = try readIndex(from: &reader)
+    let start = reader.offset
+    let count = try reader.readCount(elementBytes: 5)
+    guard previous.index.advanced(by: count) <= .highestPlausible else {
+      throw MalformedBytes("the entries end at an index that no cluster reaches", offset: start)
+    }
+    entries.reserveCapacity(count)
+    var configurations: [IndexedConfiguration] = []
+    for offset in 0..<count {
+      let id = EntryID(term: entriesTerm, index: previous.index.advanced(by: offset + 1))
+      let entry = try decodeEntry(id, from: &reader)
+      if case .configuration(let configuration) = entry.content {
+        configurations.append(IndexedConfiguration(index: id.index, configuration: configuration))
+      }
+      entries.append(entry)
+    }
+    return AppendEntries(
+      previous: previous, entriesTerm: entriesTerm, count: UInt32(count), commitIndex: commitIndex,
+      configurations: configurations)
+  }
+
+  private static func decodeEntry(
+    _ id: EntryID, from reader: inout ByteReader
+  ) throws(MalformedBytes) -> Entry<Bytes> {
+    let start = reader.offset
+    guard let tag = EntryTag(rawValue: try reader.readUInt8()) else {
+      throw MalformedBytes("an entry of unknown kind", offset: start)
+    }
+    let length = try reader.readCount(elementBytes: 1)
+    switch tag {
+    case .empty:
+      guard length == 0 else { throw MalformedBytes("an empty entry with \(length) bytes", offset: start) }
+      return Entry(id: id, content: .empty, bytes: 0)
+    case .configuration:
+      let end = reader.offset + length
+      let configuration = try Configuration(from: &reader)
+      guard reader.offset == end else {
+        throw MalformedBytes("a configuration of another length than announced", offset: start)
+      }
+      return Entry(id: id, content: .configuration(configuration), bytes: UInt32(length))
+    case .payload:
+      return Entry(id: id, content: .payload(try reader.readRaw(length)), bytes: UInt32(length))
+    }
+  }
+
+  private static func encode(_ reply: AppendEntriesReply, into writer: inout ByteWriter) {
+    switch reply {
+    case .accepted(let match):
+      writer.write(true)
+      writer.write(match.rawValue)
+    case .rejected(let previous, let hint):
+      writer.write(false)
+      writer.write(previous.rawValue)
+      hint.encode(into: &writer)
+    }
+  }
+
+  private static func decodeAppendEntriesReply(
+    from reader: inout ByteReader
+  ) throws(MalformedBytes) -> AppendEntriesReply {
+    guard try reader.readBool() else {
+      return .rejected(previous: try readIndex(from: &reader), hint: try readEntryID(from: &reader))
+    }
+    return .accepted(match: try readIndex(from: &reader))
+  }
+}
+
+// MARK: - Fields
+
+extension MessageCodec {
+  private static func encode(_ id: ReadID, into writer: inout ByteWriter) {
+    writer.write(id.boot)
+    writer.write(id.number)
+  }
+
+  private static func readReadID(from reader: inout ByteReader) throws(MalformedBytes) -> ReadID {
+    ReadID(boot: try reader.readUInt64(), number: try reader.readUInt64())
+  }
+
+  private static func readTerm(from reader: inout ByteReader) throws(MalformedBytes) -> Term {
+    let start = reader.offset
+    let term = Term(try reader.readUInt64())
+    guard term <= .highestPlausible else {
+      throw MalformedBytes("a term that no cluster reaches", offset: start)
+    }
+    return term
+  }
+
+  private static func readIndex(from reader: inout ByteReader) throws(MalformedBytes) -> LogIndex {
+    let start = reader.offset
+    let index = LogIndex(try reader.readUInt64())
+    guard index <= .highestPlausible else {
+      throw MalformedBytes("a log index that no cluster reaches", offset: start)
+    }
+    return index
+  }
+
+  private static func readEntryID(from reader: inout ByteReader) throws(MalformedBytes) -> EntryID {
+    EntryID(term: try readTerm(from: &reader), index: try readIndex(from: &reader))
+  }
+}
