@@ -82,6 +82,7 @@ public enum MessageCodec {
     case .heartbeat(let heartbeat):
       writer.write(Tag.heartbeat.rawValue)
       writer.write(heartbeat.commitIndex.rawValue)
+      writer.write(heartbeat.heldByAll.rawValue)
       writer.write(heartbeat.round)
     case .heartbeatReply(let reply):
       writer.write(Tag.heartbeatReply.rawValue)
@@ -142,7 +143,9 @@ public enum MessageCodec {
       return .appendEntriesReply(try decodeAppendEntriesReply(from: &reader))
     case .heartbeat:
       return .heartbeat(
-        Heartbeat(commitIndex: try readIndex(from: &reader), round: try reader.readUInt64()))
+        Heartbeat(
+          commitIndex: try readIndex(from: &reader), heldByAll: try readIndex(from: &reader),
+          round: try reader.readUInt64()))
     case .heartbeatReply:
       return .heartbeatReply(HeartbeatReply(round: try reader.readUInt64()))
     case .staleTerm:
