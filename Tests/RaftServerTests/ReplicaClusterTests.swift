@@ -155,7 +155,9 @@ struct ReplicaClusterTests {
     let session = try await cluster.replicas[(leader + 1) % 3].openSession()
     for value in 1...10 { #expect(try await session.propose(Register.Add(1)) == value) }
     try await session.close()
-    await #expect(throws: ReplicaError.unknown(.sessionExpired)) { try await session.propose(Register.Add(1)) }
+    await #expect(throws: ReplicaError.unknown(.sessionExpired)) {
+      try await session.propose(Register.Add(1))
+    }
     #expect(try await cluster.replicas[leader].read(()).value == 10)
     await cluster.stop()
   }

@@ -39,7 +39,9 @@ struct LinkTable: Sendable {
   }
 
   /// Whether somebody is silent of whom that is not reported yet.
-  var hasUnreportedSilence: Bool { links.contains { $0.downSince != nil && !$0.consensus && !$0.isReportedDown } }
+  var hasUnreportedSilence: Bool {
+    links.contains { $0.downSince != nil && !$0.consensus && !$0.isReportedDown }
+  }
 
   /// Peers that have been silent for `ticks`, each reported once.
   mutating func takeSilent(for ticks: Int, now: Ticks) -> [NodeID] {
@@ -55,20 +57,22 @@ struct LinkTable: Sendable {
 
 extension Driver {
   /// A connection to a peer stands.
-  mutating func linkUp(_ peer: NodeID, _ trafficClass: TrafficClass) {
+  package mutating func linkUp(_ peer: NodeID, _ trafficClass: TrafficClass) {
     let isNews = links.set(true, peer, trafficClass, now: now.ticks)
-    if isNews, node.configuration.member(peer) != nil { effects.report(.memberReachable(address: name(of: peer))) }
+    if isNews, node.configuration.member(peer) != nil {
+      effects.report(.memberReachable(address: name(of: peer)))
+    }
   }
 
   /// A connection to a peer broke. What was sent on it may or may not have arrived, so nothing is sent again.
-  mutating func linkDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
+  package mutating func linkDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
     _ = links.set(false, peer, trafficClass, now: now.ticks)
     if trafficClass == .bulk { giveUpForwards(.connectionLost) { leader, _ in leader == peer } }
     node.connectionLost(to: peer, into: &outputs)
   }
 
   /// A connection *from* a peer broke: answers may be lost, and it may be the first sign that the peer has crashed.
-  mutating func inboundDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
+  package mutating func inboundDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
     if trafficClass == .bulk { giveUpForwards(.connectionLost) { leader, _ in leader == peer } }
     node.connectionLost(to: peer, into: &outputs)
   }
@@ -105,7 +109,7 @@ extension Driver {
   /// The node begins to hand leadership over, because it will stop.
   ///
   /// - Returns: Whether there is somebody to hand it to.
-  mutating func handOver() -> Bool {
+  package mutating func handOver() -> Bool {
     guard let target = node.bestTransferTarget else { return false }
     do {
       try node.transferLeadership(to: target, into: &outputs)

@@ -7,13 +7,14 @@ extension Driver {
   /// Takes a write in.
   ///
   /// - Returns: Its ticket, under which exactly one completion will follow.
-  mutating func submit(
+  package mutating func submit(
     _ kind: CommandEnvelope.Kind, session: SessionStamp, operation: Bytes, deadline: Ticks
   ) -> UInt64 {
     let refusal = refusal(ofBytes: operation.count)
     let ticket = requests.add(
       .init(
-        body: .write(kind: kind, session: session, operation: operation), deadline: deadline, stage: .waiting))
+        body: .write(kind: kind, session: session, operation: operation), deadline: deadline, stage: .waiting)
+    )
     if let refusal {
       finish(ticket, .failure(.notExecuted(refusal)))
     } else if !waiting.isEmpty || !send(ticket) {
@@ -24,7 +25,9 @@ extension Driver {
 
   private func refusal(ofBytes bytes: Int) -> ReplicaError.Reason? {
     if bytes > options.commandBytesMax { return .tooLarge }
-    guard requests.count < options.requestsMax, requests.bytes + bytes <= options.requestBytesMax else { return .busy }
+    guard requests.count < options.requestsMax, requests.bytes + bytes <= options.requestBytesMax else {
+      return .busy
+    }
     return nil
   }
 
@@ -44,7 +47,8 @@ extension Driver {
   ///
   /// - Returns: Whether it is off the waiting list.
   private mutating func send(_ ticket: UInt64) -> Bool {
-    guard let request = requests[ticket], case .write(let kind, let session, let operation) = request.body else {
+    guard let request = requests[ticket], case .write(let kind, let session, let operation) = request.body
+    else {
       return true
     }
     guard let leader = node.leader else { return false }
@@ -61,7 +65,8 @@ extension Driver {
       }
     }
     guard links.isUp(leader, .bulk) else { return false }
-    let forward = Forward(number: ticket, term: target.term, kind: kind, session: session, operation: operation)
+    let forward = Forward(
+      number: ticket, term: target.term, kind: kind, session: session, operation: operation)
     send(forward, .forward, to: leader)
     requests.setStage(.forwarded(leader: leader, term: target.term), of: ticket)
     forwardedCount += 1
@@ -75,11 +80,13 @@ extension Driver {
   ///
   /// - Returns: Whether it was taken or refused for good; false if it may be taken later.
   private mutating func propose(
-    _ kind: CommandEnvelope.Kind, _ session: SessionStamp, _ operation: Bytes, for origin: ProposalQueue.Origin,
+    _ kind: CommandEnvelope.Kind, _ session: SessionStamp, _ operation: Bytes,
+    for origin: ProposalQueue.Origin,
     orRefuse refuse: (inout Self, ReplicaError.Reason) -> Void
   ) -> Bool {
     let time = max(lastLeaderTime, applier.time, now.wallMilliseconds)
-    let envelope = CommandEnvelope(kind: kind, leaderTime: time, session: session, operation: operation).encoded()
+    let envelope = CommandEnvelope(kind: kind, leaderTime: time, session: session, operation: operation)
+      .encoded()
     do {
       let entry = try node.append(envelope, bytes: UInt32(envelope.count))
       lastLeaderTime = time
@@ -130,7 +137,9 @@ extension Driver {
     }
   }
 
-  private mutating func answer(_ reply: ForwardReply, to peer: NodeID) { send(reply, .forwardReply, to: peer) }
+  private mutating func answer(_ reply: ForwardReply, to peer: NodeID) {
+    send(reply, .forwardReply, to: peer)
+  }
 
   /// An entry was applied: whoever waits for it learns what it led to, and whoever waits for another entry at its index
   /// learns that theirs never will be applied.
@@ -156,11 +165,14 @@ extension Driver {
     }
   }
 
-  private func result(of effect: Applier<Machine>.Effect) -> Result<WriteResult<Machine.Outcome>, ReplicaError> {
+  private func result(of effect: Applier<Machine>.Effect) -> Result<
+    WriteResult<Machine.Outcome>, ReplicaError
+  > {
     switch effect {
     case .outcome(let outcome): .success(.outcome(outcome))
     case .repeated(let bytes):
-      (try? Machine.Outcome(decoding: bytes)).map { .success(.outcome($0)) } ?? .failure(.unknown(.leadershipLost))
+      (try? Machine.Outcome(decoding: bytes)).map { .success(.outcome($0)) }
+        ?? .failure(.unknown(.leadershipLost))
     case .opened(let session): .success(.opened(session))
     case .closed: .success(.closed)
     case .sessionExpired: .failure(.unknown(.sessionExpired))
@@ -258,13 +270,15 @@ extension Driver {
   }
 
   /// Answers everything, because the replica stops.
-  mutating func endAll() {
+  package mutating func endAll() {
     for ticket in requests.tickets {
       if let request = requests[ticket] { end(ticket, request, with: .stopping) }
     }
   }
 
-  private mutating func end(_ ticket: UInt64, _ request: RequestTable<Machine.Query>.Request, with reason: ReplicaError.Reason) {
+  private mutating func end(
+    _ ticket: UInt64, _ request: RequestTable<Machine.Query>.Request, with reason: ReplicaError.Reason
+  ) {
     switch request.stage {
     case .waiting: finish(ticket, .failure(.notExecuted(reason)))
     case .proposed, .forwarded: finish(ticket, .failure(.unknown(reason)))

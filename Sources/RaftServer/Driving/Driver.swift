@@ -2,11 +2,16 @@ import RaftCore
 import RaftTransport
 
 /// A moment, on both clocks that a replica needs.
-struct Moment: Hashable, Sendable {
+package struct Moment: Hashable, Sendable {
   /// Monotonic, counting suspension: by it timers run.
-  var ticks: Ticks
+  package var ticks: Ticks
   /// Milliseconds since 1970: stamped into proposals, and never compared with another node's.
-  var wallMilliseconds: UInt64
+  package var wallMilliseconds: UInt64
+
+  package init(ticks: Ticks, wallMilliseconds: UInt64) {
+    self.ticks = ticks
+    self.wallMilliseconds = wallMilliseconds
+  }
 }
 
 /// Everything between the sockets and the protocol of one replica, as a value: it takes frames, requests, proofs of
@@ -14,16 +19,16 @@ struct Moment: Hashable, Sendable {
 ///
 /// The shell calls ``advance(to:)`` before any other input, any number of inputs, and then once ``flush()``; after that it
 /// persists what ``takeWrite()`` gives, and carries out the effects. The files `Driver+….swift` hold one concern each.
-struct Driver<Machine: StateMachine>: Sendable {
-  let id: NodeID
-  let boot: UInt64
+package struct Driver<Machine: StateMachine>: Sendable {
+  package let id: NodeID
+  package let boot: UInt64
   let address: String
   let options: ReplicaOptions
 
-  var node: RaftNode<Bytes>
-  var applier: Applier<Machine>
+  package internal(set) var node: RaftNode<Bytes>
+  package internal(set) var applier: Applier<Machine>
   var outputs = Outputs()
-  var effects = DriverEffects<Machine>()
+  package var effects = DriverEffects<Machine>()
   var now: Moment
 
   // Writes.
@@ -63,7 +68,7 @@ struct Driver<Machine: StateMachine>: Sendable {
   /// Starts a replica from what its store holds.
   ///
   /// - Throws: ``RecoveryError`` if that contradicts itself.
-  init(
+  package init(
     id: NodeID, boot: UInt64, address: String, machine: Machine, recovered: RecoveredState<Bytes>,
     options: ReplicaOptions, seed: UInt64, now: Moment
   ) throws(RecoveryError) {
@@ -81,7 +86,7 @@ struct Driver<Machine: StateMachine>: Sendable {
   // MARK: - Inputs
 
   /// Tells the time. Comes before every other input.
-  mutating func advance(to moment: Moment) {
+  package mutating func advance(to moment: Moment) {
     now = moment
     node.advance(to: moment.ticks, into: &outputs)
     if moment.ticks >= nextDeadlineCheck {
@@ -97,7 +102,7 @@ struct Driver<Machine: StateMachine>: Sendable {
   mutating func run<Result>(_ input: (inout Self) -> Result) -> Result { input(&self) }
 
   /// The instant that lies so far ahead; after the default time for a request if nil.
-  func deadline(in milliseconds: UInt64?) -> Ticks {
+  package func deadline(in milliseconds: UInt64?) -> Ticks {
     let limit = min(milliseconds ?? options.requestMilliseconds, 1 << 40)
     return now.ticks + max(1, Int(limit) / options.tickMilliseconds)
   }
@@ -106,7 +111,7 @@ struct Driver<Machine: StateMachine>: Sendable {
   static var deadlineCheckTicks: Int { 5 }
 
   /// Takes a frame from a peer. A malformed one is reported, and changes nothing.
-  mutating func receive(_ frame: Frame, from peer: NodeID) {
+  package mutating func receive(_ frame: Frame, from peer: NodeID) {
     do {
       switch frame.header.kind {
       case .message:
@@ -125,7 +130,9 @@ struct Driver<Machine: StateMachine>: Sendable {
     }
   }
 
-  private func decode<Value: ByteCodable>(_ type: Value.Type, from frame: Frame) throws(MalformedBytes) -> Value {
+  private func decode<Value: ByteCodable>(_ type: Value.Type, from frame: Frame) throws(MalformedBytes)
+    -> Value
+  {
     var reader = frame.bodyReader()
     let value = try Value(from: &reader)
     try reader.expectEnd()
@@ -137,7 +144,7 @@ struct Driver<Machine: StateMachine>: Sendable {
   /// Does everything that the inputs since the last call have made possible.
   ///
   /// - Returns: Whether there is more to do at once; the shell calls again after it has served others.
-  mutating func flush() -> Bool {
+  package mutating func flush() -> Bool {
     sendWaiting()
     askForReads()
     if hasAppended {
@@ -152,16 +159,16 @@ struct Driver<Machine: StateMachine>: Sendable {
   }
 
   /// The next write for the store, with its entries.
-  mutating func takeWrite() -> PendingWrite? { node.takeWrite() }
+  package mutating func takeWrite() -> PendingWrite? { node.takeWrite() }
 
   /// Brings back the proof that a write is durable.
-  mutating func didPersist(_ durable: consuming DurableWrite) {
+  package mutating func didPersist(_ durable: consuming DurableWrite) {
     node.didPersist(durable, into: &outputs)
     drainOutputs()
   }
 
   /// When the shell must call ``advance(to:)`` at the latest.
-  var nextDeadline: Ticks {
+  package var nextDeadline: Ticks {
     var deadline = now.ticks + Int(clamping: node.ticksUntilNextDeadline)
     if requests.count > 0 || links.hasUnreportedSilence || !heldForwards.isEmpty {
       deadline = min(deadline, nextDeadlineCheck)
@@ -206,13 +213,14 @@ struct Driver<Machine: StateMachine>: Sendable {
   }
 
   /// The index through which the log may be compacted now; nil if that is not worth the while yet.
-  var compaction: LogIndex? {
+  package var compaction: LogIndex? {
     let limit = node.compactableIndex.rawValue
     let target = limit > UInt64(options.retainedEntries) ? limit - UInt64(options.retainedEntries) : 0
-    return target >= node.baseIndex.rawValue + UInt64(max(options.retainedEntries, 1)) ? LogIndex(target) : nil
+    return target >= node.baseIndex.rawValue + UInt64(max(options.retainedEntries, 1))
+      ? LogIndex(target) : nil
   }
 
-  mutating func compact(through index: LogIndex) { node.compact(through: index) }
+  package mutating func compact(through index: LogIndex) { node.compact(through: index) }
 
   /// Writes a frame of this layer to a peer.
   mutating func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to peer: NodeID) {

@@ -12,18 +12,18 @@ public enum WriteResult<Outcome: Sendable>: Sendable {
 }
 
 /// The end of one request.
-enum Completion<Machine: StateMachine>: Sendable {
+package enum Completion<Machine: StateMachine>: Sendable {
   case write(ticket: UInt64, Result<WriteResult<Machine.Outcome>, ReplicaError>)
   case read(ticket: UInt64, Result<Machine.Answer, ReplicaError>)
 }
 
 /// What the shell is to carry out. Owned, drained and reused by the shell.
-struct DriverEffects<Machine: StateMachine>: Sendable {
+package struct DriverEffects<Machine: StateMachine>: Sendable {
   /// Whole frames for one peer on one class of connection, in order.
-  struct Outbox: Sendable {
-    let peer: NodeID
-    let trafficClass: TrafficClass
-    var writer = ByteWriter()
+  package struct Outbox: Sendable {
+    package let peer: NodeID
+    package let trafficClass: TrafficClass
+    package internal(set) var writer = ByteWriter()
   }
 
   private(set) var outboxes: [Outbox] = []
@@ -48,24 +48,24 @@ struct DriverEffects<Machine: StateMachine>: Sendable {
   }
 
   /// Gives away everything to be sent. To be followed by ``reuse(_:)``.
-  mutating func takeOutboxes() -> [Outbox] {
+  package mutating func takeOutboxes() -> [Outbox] {
     defer { outboxes = [] }
     return outboxes
   }
 
   /// Takes back the outboxes, sent by now, so that their storage serves again.
-  mutating func reuse(_ sent: consuming [Outbox]) {
+  package mutating func reuse(_ sent: consuming [Outbox]) {
     guard outboxes.isEmpty else { return }
     outboxes = sent
     for position in outboxes.indices { outboxes[position].writer.bytes.removeAll(keepingCapacity: true) }
   }
 
-  mutating func takeCompletions() -> [Completion<Machine>] {
+  package mutating func takeCompletions() -> [Completion<Machine>] {
     defer { completions.removeAll(keepingCapacity: true) }
     return completions
   }
 
-  mutating func takeEvents() -> [ReplicaEvent] {
+  package mutating func takeEvents() -> [ReplicaEvent] {
     defer { events.removeAll(keepingCapacity: true) }
     return events
   }

@@ -86,7 +86,7 @@ extension Driver {
   /// Takes a linearizable read in.
   ///
   /// - Returns: Its ticket, under which exactly one completion will follow.
-  mutating func submit(_ query: Machine.Query, deadline: Ticks) -> UInt64 {
+  package mutating func submit(_ query: Machine.Query, deadline: Ticks) -> UInt64 {
     let isFull = requests.count >= options.requestsMax
     let ticket = requests.add(.init(body: .read(query), deadline: deadline, stage: .reading))
     if isFull {

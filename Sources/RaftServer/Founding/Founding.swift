@@ -63,7 +63,9 @@ struct Founding: Sendable {
       }
     }
     let missing = peerAddresses.filter { address in
-      !peers.contains { $0.address == address && $0.identity.cluster == nil && $0.identity.founders == founders }
+      !peers.contains {
+        $0.address == address && $0.identity.cluster == nil && $0.identity.founders == founders
+      }
     }
     guard missing.isEmpty, own.address == founders.first else { return .wait(for: missing) }
     return .found(

@@ -1,8 +1,8 @@
 import RaftCore
 
 /// Applies committed entries, in order, to the state machine and the session table.
-struct Applier<Machine: StateMachine>: Sendable {
-  private(set) var machine: Machine
+package struct Applier<Machine: StateMachine>: Sendable {
+  package private(set) var machine: Machine
   private var sessions: SessionTable
   /// Time of the last applied command. Part of the replicated state: commands never see time go back.
   private(set) var time: UInt64 = 0
@@ -39,7 +39,8 @@ struct Applier<Machine: StateMachine>: Sendable {
     }
   }
 
-  private mutating func run(_ envelope: CommandEnvelope, at index: LogIndex) throws(MalformedBytes) -> Effect {
+  private mutating func run(_ envelope: CommandEnvelope, at index: LogIndex) throws(MalformedBytes) -> Effect
+  {
     time = max(time, envelope.leaderTime)
     switch envelope.kind {
     case .openSession:

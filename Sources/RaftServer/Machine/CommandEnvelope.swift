@@ -4,14 +4,14 @@ import RaftCore
 ///
 /// Layout of version 1, integers little-endian: format (1 byte), operation kind (1), leader's time (8), session (8),
 /// sequence (8), lowest unacknowledged sequence (8), then the operation's own bytes to the end.
-struct CommandEnvelope: Sendable {
+package struct CommandEnvelope: Sendable {
   /// The only version there is so far.
   static let format: UInt8 = 1
   /// Size of everything before the operation.
   static let headerBytes = 34
 
   /// What is done.
-  enum Kind: UInt8, Sendable {
+  package enum Kind: UInt8, Sendable {
     /// A command of the state machine.
     case command = 1
     /// A client session is opened; its id is the entry's log index.

@@ -37,7 +37,9 @@ struct SessionTable: Sendable {
   var count: Int { sessions.count }
 
   mutating func open(at index: LogIndex) {
-    if sessions.count >= sessionsMax, let oldest = sessions.indices.min(by: { sessions[$0].lastUse < sessions[$1].lastUse }) {
+    if sessions.count >= sessionsMax,
+      let oldest = sessions.indices.min(by: { sessions[$0].lastUse < sessions[$1].lastUse })
+    {
       sessions.remove(at: oldest)
     }
     sessions.append(Session(id: index.rawValue, lastUse: index))

@@ -39,7 +39,8 @@ public actor ClientSession<Machine: StateMachine> {
         return try await replica.propose(command, stamp: stamp, within: milliseconds)
       } catch {
         if case .unknown = error { mayHaveRun = true }
-        let isFinal = error.reason == .sessionExpired || error.reason == .stopping || error.reason == .tooLarge
+        let isFinal =
+          error.reason == .sessionExpired || error.reason == .stopping || error.reason == .tooLarge
         guard !isFinal, attempt < attempts else {
           throw mayHaveRun ? .unknown(error.reason) : error
         }

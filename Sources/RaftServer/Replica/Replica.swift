@@ -143,7 +143,9 @@ public final class Replica<Machine: StateMachine>: Sendable {
   // MARK: - Sessions
 
   /// Opens a client session, in which a command that ended as `.unknown` can be sent again without running twice.
-  public func openSession(within milliseconds: UInt64? = nil) async throws(ReplicaError) -> ClientSession<Machine> {
+  public func openSession(within milliseconds: UInt64? = nil) async throws(ReplicaError) -> ClientSession<
+    Machine
+  > {
     guard case .opened(let id) = try await write(.openSession, .none, [], within: milliseconds) else {
       throw .unknown(.sessionExpired)
     }
@@ -158,7 +160,9 @@ public final class Replica<Machine: StateMachine>: Sendable {
   func propose(
     _ command: Machine.Command, stamp: SessionStamp, within milliseconds: UInt64?
   ) async throws(ReplicaError) -> Machine.Outcome {
-    guard case .outcome(let outcome) = try await write(.command, stamp, command.encoded(), within: milliseconds) else {
+    guard
+      case .outcome(let outcome) = try await write(.command, stamp, command.encoded(), within: milliseconds)
+    else {
       throw .unknown(.sessionExpired)
     }
     return outcome
@@ -170,7 +174,9 @@ public final class Replica<Machine: StateMachine>: Sendable {
     let result = await withCheckedContinuation {
       (done: CheckedContinuation<Result<WriteResult<Machine.Outcome>, ReplicaError>, Never>) in
       loop.async { [self] in
-        host.write(kind, session: stamp, operation: operation, within: milliseconds) { done.resume(returning: $0) }
+        host.write(kind, session: stamp, operation: operation, within: milliseconds) {
+          done.resume(returning: $0)
+        }
       }
     }
     return try result.get()

@@ -32,11 +32,13 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   /// A line for the log.
   public var description: String {
     switch self {
-    case .waiting(let addresses): "waiting for \(addresses.joined(separator: ", ")) before the cluster is founded"
+    case .waiting(let addresses):
+      "waiting for \(addresses.joined(separator: ", ")) before the cluster is founded"
     case .foundersDiffer(let address, let theirs, let own):
       "\(address) was started for the nodes \(theirs.joined(separator: ", ")), this node for "
         + "\(own.joined(separator: ", ")): all must name the same set"
-    case .founded(let cluster, let members): "founded cluster \(cluster) of \(members.joined(separator: ", "))"
+    case .founded(let cluster, let members):
+      "founded cluster \(cluster) of \(members.joined(separator: ", "))"
     case .notAMember(let cluster, let address):
       "\(address) is in the running cluster \(cluster), and this node is not a member of it: joining a running cluster "
         + "is not supported by this version, and a node that lost its memory counts as a new one"

@@ -37,7 +37,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   private var lastWaiting: [String]?
 
   init(
-    machine: Machine, address: String, peers: [String], options: ReplicaOptions, seed: UInt64, loop: EventLoop,
+    machine: Machine, address: String, peers: [String], options: ReplicaOptions, seed: UInt64,
+    loop: EventLoop,
     report: @escaping @Sendable (ReplicaEvent) -> Void
   ) {
     self.loop = loop
@@ -50,7 +51,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     self.founding = founding
     self.machine = machine
     identity = LocalIdentity(
-      node: node, boot: random.next(), cluster: nil, address: address, founders: founding.founders, store: .memory)
+      node: node, boot: random.next(), cluster: nil, address: address, founders: founding.founders,
+      store: .memory)
     transport = DispatchTransport(loop: loop, options: options.transport, seed: random.next())
   }
 
@@ -261,7 +263,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
       let founded = try Founded(decoding: frame.body)
       guard founded.configuration.member(identity.node) == founding.own else {
         return report(
-          .violation(from: frame.header.sender.description, reason: "a founding that this node is no part of"))
+          .violation(from: frame.header.sender.description, reason: "a founding that this node is no part of")
+        )
       }
       begin(founded)
     } catch {
