@@ -1,0 +1,48 @@
+import RaftCore
+
+/// Where a node keeps its log and hard state. It has one verb that writes, which consumes the core's token and returns
+/// the proof: there is no other way to acknowledge anything.
+public protocol LogStore {
+  /// What the store holds; nil if it was never founded.
+  ///
+  /// - Throws: ``StoreError`` if what it holds cannot be read or contradicts itself.
+  func recover() throws(StoreError) -> RecoveredState<Bytes>?
+
+  /// Begins a log.
+  ///
+  /// - Throws: ``StoreError/notEmpty`` if there is one already.
+  mutating func found(_ state: RecoveredState<Bytes>) throws(StoreError)
+
+  /// Makes a write durable: replaces the hard state, cuts the log after `write.after`, appends `entries`. On a store
+  /// with stable storage it has returned from a sync before the proof is made.
+  ///
+  /// - Parameters:
+  ///   - write: The core's write.
+  ///   - entries: The entries `(write.after, write.through]`.
+  /// - Returns: The proof.
+  /// - Throws: ``StoreError``. The node must stop then: what is on the device is not known any more.
+  mutating func persist(
+    _ write: consuming PendingWrite, entries: ArraySlice<Entry<Bytes>>
+  ) throws(StoreError) -> DurableWrite
+
+  /// Forgets the log through `index`, which the state machine reflects.
+  mutating func compact(through index: LogIndex) throws(StoreError)
+
+  /// The entries `(after, through]`; nil if some of them are not held.
+  func entries(after: LogIndex, through: LogIndex) throws(StoreError) -> ArraySlice<Entry<Bytes>>?
+}
+
+/// Checks a write against the log that it is for; every store asks before it changes anything.
+func checkFit(
+  _ write: borrowing PendingWrite, _ entries: ArraySlice<Entry<Bytes>>, base: LogIndex, last: LogIndex
+) throws(StoreError) {
+  guard write.after >= base else { throw .compacted(base: base, after: write.after) }
+  guard write.after <= last else { throw .gap(last: last, first: write.after.next) }
+  let isComplete =
+    entries.count == write.after.distance(to: write.through) && write.through >= write.after
+    && (entries.first.map { $0.id.index == write.after.next } ?? true)
+    && (entries.last.map { $0.id.index == write.through } ?? true)
+  guard isComplete else {
+    throw .incomplete(after: write.after, through: write.through, entries: entries.count)
+  }
+}
