@@ -1,0 +1,165 @@
+import RaftCore
+import RaftServer
+
+/// How a request ended, as the node that carried it out tells it.
+public enum ClientAnswer: Sendable {
+  /// The end of a ``ClientOperation/write(_:)``.
+  case written(Result<KeyValueOutcome, ReplicaError>)
+  /// The end of a ``ClientOperation/read(_:)``.
+  case read(Result<KeyValueAnswer, ReplicaError>)
+  /// What the node knows, for a ``ClientOperation/status``.
+  case status(ReplicaStatus)
+}
+
+/// What remains of a request while it is carried out: as much as its answer needs.
+struct ReplyTemplate: Hashable, Sendable {
+  let kind: JSONRequest.Kind
+  /// The request itself, if the answer repeats its fields.
+  let document: JSONDocument?
+
+  init(kind: JSONRequest.Kind, document: JSONDocument) {
+    self.kind = kind
+    self.document =
+      switch kind {
+      case .get, .ping: document
+      default: nil
+      }
+  }
+}
+
+extension JSONWriter {
+  /// Writes the answer to a request.
+  mutating func write(_ answer: ClientAnswer, for template: ReplyTemplate) {
+    switch (template.kind, answer) {
+    case (.put, .written(let result)), (.delete, .written(let result)):
+      switch result {
+      case .success(.done): writeDone(template.kind)
+      case .failure(let error): write(error, kind: template.kind)
+      }
+    case (.get, .read(let result)):
+      switch result {
+      case .success(.value(let value)): write(value: value, for: template)
+      case .failure(let error): write(error, kind: template.kind)
+      }
+    case (.ping, .status(let status)):
+      writeFields(of: template.document, replacing: ["is_alive", "addr"])
+      write(raw: #","is_alive":true,"addr":"#)
+      write(status.address)
+      write(raw: "}")
+    case (.peers, .status(let status)):
+      writePeers(status)
+    case (.status, .status(let status)):
+      write(status)
+    default:
+      preconditionFailure("a request is given the answer that its operation asks for")
+    }
+  }
+
+  /// Writes the answer to a request that was turned away.
+  mutating func write(_ refusal: RequestRefusal) {
+    writeError(
+      type: refusal.type, code: refusal.code.rawValue, message: refusal.message, mayBeExecuted: false)
+  }
+
+  // MARK: - Put, get and delete
+
+  private mutating func writeDone(_ kind: JSONRequest.Kind) {
+    write(raw: #"{"type":"#)
+    write(kind.rawValue)
+    write(raw: #","data":true}"#)
+  }
+
+  private mutating func write(value: Bytes?, for template: ReplyTemplate) {
+    write(raw: #"{"type":"get","data":"#)
+    writeFields(of: template.document, replacing: ["value"])
+    write(raw: #","value":"#)
+    if let value { write(raw: value) } else { write(raw: "null") }
+    write(raw: "}}")
+  }
+
+  private mutating func write(_ error: ReplicaError, kind: JSONRequest.Kind) {
+    let mayBeExecuted =
+      switch error {
+      case .notExecuted: false
+      case .unknown: true
+      }
+    writeError(
+      type: Bytes("\"\(kind.rawValue)\"".utf8), code: error.reason.rawValue,
+      message: error.reason.explanation,
+      mayBeExecuted: mayBeExecuted)
+  }
+
+  /// `data` is false, never a string: the clients there are take anything truthy for success.
+  private mutating func writeError(type: Bytes, code: String, message: String, mayBeExecuted: Bool) {
+    write(raw: #"{"type":"#)
+    write(raw: type)
+    write(raw: #","data":false,"error":{"code":"#)
+    write(code)
+    write(raw: #","message":"#)
+    write(message)
+    write(raw: #","outcome":"#)
+    write(mayBeExecuted ? "unknown" : "not_executed")
+    write(raw: "}}")
+  }
+
+  /// Writes an object with the fields of a request, without its closing brace. Fields that the answer adds itself are
+  /// left out; of repeated ones, the last is taken.
+  private mutating func writeFields(of document: JSONDocument?, replacing names: [String]) {
+    guard let document else { return }
+    let replaced = names.map { Bytes("\"\($0)\"".utf8) }
+    var separator: StaticString = "{"
+    for member in document.distinctMembers
+    where !replaced.contains(where: { document.text[member.name].elementsEqual($0) }) {
+      write(raw: separator)
+      write(raw: document.text[member.name])
+      write(raw: ":")
+      write(raw: document.text[member.value])
+      separator = ","
+    }
+  }
+
+  // MARK: - What the node knows
+
+  private mutating func writePeers(_ status: ReplicaStatus) {
+    write(raw: #"{"type":"peers","peers":["#)
+    var isFirst = true
+    for member in status.members where member.address != status.leaderAddress {
+      if !isFirst { write(raw: ",") }
+      isFirst = false
+      write(member.address)
+    }
+    write(raw: "]}")
+  }
+
+  private mutating func write(_ status: ReplicaStatus) {
+    write(raw: #"{"type":"status","id":"#)
+    write(status.id.description)
+    write(raw: #","addr":"#)
+    write(status.address)
+    write(raw: #","role":"#)
+    write(status.role.rawValue)
+    write(raw: #","term":"#)
+    write(status.term.rawValue)
+    write(raw: #","leader":"#)
+    if let leader = status.leaderAddress { write(leader) } else { write(raw: "null") }
+    write(raw: #","commit":"#)
+    write(status.commitIndex.rawValue)
+    write(raw: #","applied":"#)
+    write(status.appliedIndex.rawValue)
+    write(raw: #","store":"#)
+    write(status.store == .memory ? "memory" : "database")
+    write(raw: #","members":["#)
+    for (position, member) in status.members.enumerated() {
+      write(raw: position == 0 ? #"{"id":"# : #",{"id":"#)
+      write(member.id.description)
+      write(raw: #","addr":"#)
+      write(member.address)
+      write(raw: #","role":"#)
+      write(member.isVoter ? "voter" : "learner")
+      write(raw: #","reachable":"#)
+      write(member.isReachable)
+      write(raw: "}")
+    }
+    write(raw: "]}")
+  }
+}

@@ -1,0 +1,134 @@
+import RaftCore
+import RaftServer
+import RaftTransport
+
+/// Serves one client that speaks JSON: the thin shell around a ``ClientConnection``. It decides nothing.
+///
+/// `@unchecked Sendable`: confined to its replica's loop, like the connection that it serves.
+public final class JSONClientHandler<Machine: StateMachine>: StreamHandler, @unchecked Sendable
+where
+  Machine.Command == KeyValueCommand, Machine.Outcome == KeyValueOutcome,
+  Machine.Query == KeyValueQuery, Machine.Answer == KeyValueAnswer
+{
+  private let replica: Replica<Machine>
+  private let connection: StreamConnection
+  private var client: ClientConnection
+  private var timer: LoopTimer?
+  private var timerDeadline: UInt64?
+  private var isPumping = false
+  private var isPumpScheduled = false
+  private var isReadingPaused = false
+  private var isOver = false
+
+  /// Serves the client at the other end of `connection`. To be called on the replica's loop.
+  public init(replica: Replica<Machine>, connection: StreamConnection, options: JSONProtocolOptions) {
+    self.replica = replica
+    self.connection = connection
+    client = ClientConnection(options: options)
+  }
+
+  /// What `Replica.start` takes as `clients`, for a node whose clients speak JSON.
+  ///
+  /// - Throws: ``JSONProtocolOptionsError`` if the options make no sense.
+  public static func accepting(
+    _ options: JSONProtocolOptions = JSONProtocolOptions()
+  ) throws(JSONProtocolOptionsError)
+    -> @Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler
+  {
+    let options = try options.validated()
+    return { replica, connection, _ in
+      JSONClientHandler(replica: replica, connection: connection, options: options)
+    }
+  }
+
+  // MARK: - StreamHandler
+
+  /// Bytes have arrived.
+  public func received(_ bytes: Bytes, on connection: StreamConnection) {
+    guard !isOver else { return }
+    client.received(bytes, at: connection.loop.milliseconds)
+    pump()
+  }
+
+  /// The client sends nothing more, but may still read.
+  public func inputEnded(on connection: StreamConnection) {
+    guard !isOver else { return }
+    client.inputEnded()
+    pump()
+  }
+
+  /// The client has taken what it was sent.
+  public func drained(_ connection: StreamConnection) { pump() }
+
+  /// The client is gone.
+  public func closed(_ connection: StreamConnection, reason: String) {
+    isOver = true
+    timer?.cancel()
+    client = ClientConnection(options: client.options)
+  }
+
+  // MARK: - Between connection and replica
+
+  /// Carries out what may start and sends what is ready, until neither leads to more.
+  private func pump() {
+    guard !isPumping, !isOver else { return }
+    isPumping = true
+    var isWorking = true
+    while isWorking {
+      while let (number, operation) = client.nextOperation() { carryOut(operation, number) }
+      let output = client.takeOutput(unsentBytes: connection.pendingBytes, at: connection.loop.milliseconds)
+      connection.write(output)
+      isWorking = !output.isEmpty && connection.isOpen
+    }
+    isPumping = false
+    settle()
+  }
+
+  private func carryOut(_ operation: ClientOperation, _ number: UInt64) {
+    switch operation {
+    case .write(let command):
+      replica.propose(command, within: nil) { [weak self] in self?.answer(number, .written($0)) }
+    case .read(let query):
+      replica.read(query, .linearizable, within: nil) { [weak self] in self?.answer(number, .read($0)) }
+    case .status:
+      answer(number, .status(replica.currentStatus))
+    }
+  }
+
+  private func answer(_ number: UInt64, _ answer: ClientAnswer) {
+    guard !isOver else { return }
+    client.answer(number, with: answer)
+    guard !isPumping, !isPumpScheduled else { return }
+    if client.requestCount == 1 { return pump() }
+    // Answers to pipelined requests tend to come in one turn of the loop: they leave in one write.
+    isPumpScheduled = true
+    connection.loop.async { [self] in
+      isPumpScheduled = false
+      pump()
+    }
+  }
+
+  /// Closes, pauses or resumes the connection, and sets the timer, as the client's state wants it.
+  private func settle() {
+    if client.isFinished {
+      isOver = true
+      timer?.cancel()
+      return connection.closeAfterFlush()
+    }
+    if client.wantsReading == isReadingPaused {
+      isReadingPaused.toggle()
+      if isReadingPaused { connection.pauseReading() } else { connection.resumeReading() }
+    }
+    guard client.nextDeadline != timerDeadline else { return }
+    timer?.cancel()
+    timerDeadline = client.nextDeadline
+    timer = timerDeadline.map { deadline in
+      connection.loop.schedule(at: deadline) { [weak self] in
+        guard let self, !isOver else { return }
+        timerDeadline = nil
+        client.advance(to: connection.loop.milliseconds)
+        pump()
+      }
+    }
+  }
+}

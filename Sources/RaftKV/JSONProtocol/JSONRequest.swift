@@ -1,0 +1,139 @@
+import RaftCore
+
+/// What has to be done to answer a request.
+public enum ClientOperation: Hashable, Sendable {
+  /// Propose a command; answered with ``ClientAnswer/written(_:)``.
+  case write(KeyValueCommand)
+  /// Read, linearizably; answered with ``ClientAnswer/read(_:)``.
+  case read(KeyValueQuery)
+  /// Tell what this node knows, without asking another; answered with ``ClientAnswer/status(_:)``.
+  case status
+}
+
+/// One request of the JSON protocol that passed all checks.
+struct JSONRequest: Hashable, Sendable {
+  enum Kind: String, Hashable, Sendable, CaseIterable {
+    case put
+    case get
+    case delete
+    case peers
+    case ping
+    case status
+    case addPeer = "add_peer"
+  }
+
+  let operation: ClientOperation
+  let template: ReplyTemplate
+  /// How much memory it holds, about.
+  let bytes: Int
+
+  /// The names of fields, as canonical text.
+  enum Field {
+    static let type = Bytes(#""type""#.utf8)
+    static let key = Bytes(#""key""#.utf8)
+    static let value = Bytes(#""value""#.utf8)
+    static let namespace = Bytes(#""namespace""#.utf8)
+    static let keep = Bytes(#""keep""#.utf8)
+  }
+
+  static let defaultNamespace = Bytes("default".utf8)
+
+  private static let kinds = Kind.allCases.map { (name: Bytes("\"\($0.rawValue)\"".utf8), kind: $0) }
+
+  /// Longer types than this are not repeated in the answer, in bytes of their JSON text.
+  private static let echoedTypeBytesMax = 256
+
+  /// Reads a request.
+  init(_ document: JSONDocument, options: JSONProtocolOptions) throws(RequestRefusal) {
+    var fields = FieldReader(document: document, options: options)
+    guard document.kind == .object else {
+      throw fields.refusal(.notAnObject, "a request is a JSON object")
+    }
+    guard let range = document.value(of: Field.type) else {
+      throw fields.refusal(.badType, "the request has no 'type'")
+    }
+    guard document.kind(of: range) == .string else {
+      throw fields.refusal(.badType, "the 'type' of a request is a string")
+    }
+    if range.count <= Self.echoedTypeBytesMax { fields.type = Bytes(document.text[range]) }
+    guard let kind = Self.kinds.first(where: { document.text[range].elementsEqual($0.name) })?.kind else {
+      throw fields.refusal(
+        .unknownType, "there is no such request; the types are put, get, delete, peers, ping and status")
+    }
+    operation = try fields.operation(of: kind)
+    template = ReplyTemplate(kind: kind, document: document)
+    bytes = document.text.count
+  }
+
+  /// Whether the request says itself that the connection stays open.
+  static func keepsOpen(_ document: JSONDocument) -> Bool {
+    guard let range = document.value(of: Field.keep) else { return false }
+    return document.text[range].elementsEqual("true".utf8)
+  }
+}
+
+/// Reads the fields of one request, and says whose fault it is.
+private struct FieldReader {
+  let document: JSONDocument
+  let options: JSONProtocolOptions
+  var type = RequestRefusal.unknownType
+
+  func refusal(_ code: RequestRefusal.Code, _ message: String) -> RequestRefusal {
+    RequestRefusal(code, message, type: type)
+  }
+
+  func operation(of kind: JSONRequest.Kind) throws(RequestRefusal) -> ClientOperation {
+    switch kind {
+    case .put:
+      return .write(.put(namespace: try namespace(), key: try key(), value: try value()))
+    case .delete:
+      return .write(.delete(namespace: try namespace(), key: try key()))
+    case .get:
+      return .read(.get(namespace: try namespace(), key: try key()))
+    case .peers, .ping, .status:
+      return .status
+    case .addPeer:
+      throw refusal(
+        .notSupported, "this version does not change the members of a running cluster; nothing was changed")
+    }
+  }
+
+  private func key() throws(RequestRefusal) -> Bytes {
+    guard let range = document.value(of: JSONRequest.Field.key) else {
+      throw refusal(.missingKey, "the request has no 'key'")
+    }
+    guard document.kind(of: range) == .string, let key = document.decodedString(at: range) else {
+      throw refusal(.badKey, "a key is a string of valid Unicode")
+    }
+    guard key.count <= options.keyBytesMax else {
+      throw refusal(.keyTooLarge, "the key has \(key.count) bytes; the limit is \(options.keyBytesMax)")
+    }
+    return key
+  }
+
+  private func namespace() throws(RequestRefusal) -> Bytes {
+    guard let range = document.value(of: JSONRequest.Field.namespace) else {
+      return JSONRequest.defaultNamespace
+    }
+    guard document.kind(of: range) == .string, let namespace = document.decodedString(at: range) else {
+      throw refusal(.badNamespace, "a namespace is a string of valid Unicode")
+    }
+    guard namespace.count <= options.namespaceBytesMax else {
+      throw refusal(
+        .namespaceTooLarge,
+        "the namespace has \(namespace.count) bytes; the limit is \(options.namespaceBytesMax)")
+    }
+    return namespace
+  }
+
+  private func value() throws(RequestRefusal) -> Bytes {
+    guard let range = document.value(of: JSONRequest.Field.value) else {
+      throw refusal(.missingValue, "the put has no 'value'")
+    }
+    guard range.count <= options.valueBytesMax else {
+      throw refusal(
+        .valueTooLarge, "the value has \(range.count) bytes of JSON; the limit is \(options.valueBytesMax)")
+    }
+    return Bytes(document.text[range])
+  }
+}

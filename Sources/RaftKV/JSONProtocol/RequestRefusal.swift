@@ -1,0 +1,69 @@
+import RaftCore
+
+/// Why a request was turned away at the door: nothing of it was, or will be, executed.
+struct RequestRefusal: Error, Hashable, Sendable {
+  /// What a program can act on. The raw value is what clients see.
+  enum Code: String, Hashable, Sendable, CaseIterable {
+    /// The bytes are no JSON. The connection closes: where the next request begins cannot be told.
+    case malformedJSON = "bad_json"
+    /// The JSON is something else than an object. The connection closes.
+    case notAnObject = "not_an_object"
+    /// The object has no `type`, or one that is no string.
+    case badType = "bad_type"
+    /// There is no such type of request.
+    case unknownType = "unknown_type"
+    /// A put, get or delete without `key`.
+    case missingKey = "missing_key"
+    /// The key is no string, or no Unicode.
+    case badKey = "bad_key"
+    /// The namespace is no string, or no Unicode.
+    case badNamespace = "bad_namespace"
+    /// A put without `value`.
+    case missingValue = "missing_value"
+    /// The key is over the limit.
+    case keyTooLarge = "key_too_large"
+    /// The namespace is over the limit.
+    case namespaceTooLarge = "namespace_too_large"
+    /// The value is over the limit.
+    case valueTooLarge = "value_too_large"
+    /// The request is over the limit. The connection closes.
+    case requestTooLarge = "request_too_large"
+    /// The request is nested too deeply. The connection closes.
+    case tooDeep = "too_deep"
+    /// The request has too many fields. The connection closes.
+    case tooManyFields = "too_many_fields"
+    /// This version does not offer it.
+    case notSupported = "not_supported"
+    /// The request did not arrive whole in time. The connection closes.
+    case deadline
+    /// The client closed its side in the middle of a request. The connection closes.
+    case incomplete
+  }
+
+  let code: Code
+  /// For a person.
+  let message: String
+  /// The request's type as JSON text.
+  var type: Bytes
+
+  /// The type of an answer to a request whose own is not known.
+  static let unknownType = Bytes(#""error""#.utf8)
+
+  init(_ code: Code, _ message: String, type: Bytes = Self.unknownType) {
+    self.code = code
+    self.message = message
+    self.type = type
+  }
+
+  /// Bytes that are not taken as a request.
+  init(_ error: JSONError) {
+    let code: Code =
+      switch error.kind {
+      case .malformed: .malformedJSON
+      case .tooLarge: .requestTooLarge
+      case .tooDeep: .tooDeep
+      case .tooManyMembers: .tooManyFields
+      }
+    self.init(code, error.description)
+  }
+}

@@ -1,0 +1,31 @@
+import RaftCore
+import RaftServer
+
+/// The replicated key-value store: namespaces of keys, isolated from each other. Namespaces, keys and values are bytes;
+/// what they mean is the business of the client protocols, which also hold them to their limits.
+public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
+  /// Where the data is.
+  public private(set) var backend: Backend
+
+  /// Starts with what `backend` holds; the same on all replicas.
+  public init(backend: Backend) { self.backend = backend }
+
+  /// Changes the store.
+  public mutating func apply(_ command: KeyValueCommand, at context: ApplyContext) -> KeyValueOutcome {
+    switch command {
+    case .put(let namespace, let key, let value):
+      backend.put(value, for: KeyLayout.storedKey(namespace: namespace, key: key))
+    case .delete(let namespace, let key):
+      backend.delete(KeyLayout.storedKey(namespace: namespace, key: key))
+    }
+    return .done
+  }
+
+  /// Asks the store.
+  public func read(_ query: KeyValueQuery) -> KeyValueAnswer {
+    switch query {
+    case .get(let namespace, let key):
+      .value(backend.get(KeyLayout.storedKey(namespace: namespace, key: key)))
+    }
+  }
+}
