@@ -1,4 +1,5 @@
 import RaftCore
+import RaftStore
 
 /// What a ``KeyValueMachine`` keeps its data in: bytes by key, with value semantics.
 public protocol OrderedBackend: Sendable {
@@ -9,3 +10,5 @@ public protocol OrderedBackend: Sendable {
   /// Removes `key`, if it is there.
   mutating func delete(_ key: Bytes)
 }
+
+extension MemoryBackend: OrderedBackend {}

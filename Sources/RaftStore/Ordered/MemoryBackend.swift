@@ -20,11 +20,10 @@ public struct MemoryBackend: OrderedStore {
   /// - Complexity: O(log n).
   public mutating func put(_ value: Bytes, for key: Bytes) { tree.insert(value, for: key) }
 
-  /// Removes `key`. Returns whether it was there.
+  /// Removes `key`, if it is there.
   ///
   /// - Complexity: O(log n).
-  @discardableResult
-  public mutating func delete(_ key: Bytes) -> Bool { tree.remove(key) }
+  public mutating func delete(_ key: Bytes) { tree.remove(key) }
 
   /// Makes all changes of the batch.
   public mutating func apply(_ batch: WriteBatch) {
