@@ -118,20 +118,24 @@ struct ClientConnectionTests {
     await b.stop()
   }
 
-  @Test("when even the reserve is full, a connection is refused at once")
+  @Test("when even the reserve is full, who has waited there longest makes room for the next")
   func reserveFull() async throws {
     var options = TransportOptions()
     options.clientConnectionsMax = 1
     options.reserveConnectionsMax = 1
     options.reserveMilliseconds = 60_000
-    let node = try TestNode(1, options: options)
-    let (clients, answer) = try await onThread {
-      let clients = try (0..<2).map { _ in try RawClient(node.endpoint) }
-      return (clients, try RawClient(node.endpoint).receiveAll())
+    let (a, b) = (try TestNode(1), try TestNode(2, options: options))
+    let clients = try await onThread {
+      let clients = try (0..<3).map { _ in try RawClient(b.endpoint) }
+      let refusal = try clients[1].receiveAll()
+      #expect(String(decoding: refusal, as: UTF8.self).contains(Self.tooMany))
+      return clients
     }
-    #expect(String(decoding: answer, as: UTF8.self).contains(Self.tooMany))
+    a.connect(to: b)
+    await a.waitForLinks(to: b)
     withExtendedLifetime(clients) {}
-    await node.stop()
+    await a.stop()
+    await b.stop()
   }
 
   @Test("a client that waits in the reserve is served when another leaves")

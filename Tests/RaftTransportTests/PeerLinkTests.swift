@@ -188,29 +188,46 @@ struct PeerLinkTests {
     withExtendedLifetime(peers) {}
   }
 
-  @Test("a node that dials again replaces its older connection, which is not reported as lost")
+  private func dial(_ node: TestNode, boot: UInt64) async throws -> RawClient {
+    var writer = ByteWriter()
+    Hello(identity: identity(node: 1, boot: boot), trafficClass: .consensus).writeFrame(into: &writer)
+    let hello = writer.bytes
+    return try await onThread {
+      let peer = try RawClient(node.endpoint)
+      try peer.send(hello)
+      _ = try peer.receive()
+      return peer
+    }
+  }
+
+  @Test("a restarted node replaces its older connection, which is not reported as lost")
   func superseded() async throws {
     let b = try TestNode(2)
-    let hello = Hello(identity: identity(node: 1), trafficClass: .consensus)
-    var writer = ByteWriter()
-    hello.writeFrame(into: &writer)
-    let bytes = writer.bytes
-    let older = try await onThread {
-      let older = try RawClient(b.endpoint)
-      try older.send(bytes)
-      _ = try older.receive()
-      return older
-    }
+    let older = try await dial(b, boot: 1)
     await b.wait(for: .inboundUp(NodeID(1), .consensus))
-    let newer = try await onThread {
-      let newer = try RawClient(b.endpoint)
-      try newer.send(bytes)
-      #expect(try older.receiveAll().isEmpty)
-      return newer
-    }
+    let newer = try await dial(b, boot: 2)
+    let rest = try await onThread { try older.receiveAll() }
+    #expect(rest.isEmpty)
     await b.wait(for: .inboundUp(NodeID(1), .consensus), times: 2)
     #expect(!b.loop.run { b.events }.contains(.inboundDown(NodeID(1), .consensus)))
-    withExtendedLifetime(newer) {}
+    newer.endOutput()
+    await b.wait(for: .inboundDown(NodeID(1), .consensus))
+    await b.stop()
+  }
+
+  @Test("a node that dials under two names keeps both links, and is lost with the second")
+  func twoNames() async throws {
+    let (a, b) = (try TestNode(1), try TestNode(2))
+    let alias = "localhost:\(b.endpoint.port)"
+    a.loop.run { a.transport.setPeers([b.address, alias]) }
+    await a.waitForLinks(to: b)
+    await a.wait(for: .linkUp(b.me.node, .consensus, address: alias))
+    a.connect(to: b)
+    a.send([1], to: b)
+    await b.wait(for: .received([1], from: a.me.node))
+    #expect(!b.loop.run { b.events }.contains(.inboundDown(a.me.node, .consensus)))
+    await a.stop()
+    await b.wait(for: .inboundDown(a.me.node, .consensus))
     await b.stop()
   }
 
