@@ -42,7 +42,13 @@ final class AcceptedConnection: StreamHandler, @unchecked Sendable {
     connection.start()
   }
 
-  /// Closes a peer's link without telling anybody.
+  /// Gives up its place in the reserve at once.
+  func evict() {
+    turnAway()
+    connection.close()
+  }
+
+  /// Closes the connection without telling anybody.
   func drop() {
     isOver = true
     timer?.cancel()
@@ -66,9 +72,9 @@ final class AcceptedConnection: StreamHandler, @unchecked Sendable {
 
   func closed(_ connection: StreamConnection, reason: String) {
     timer?.cancel()
-    guard let peer, let trafficClass else { return }
+    let lost = peer
     isOver = true
-    owner?.delegate?.inboundDown(node: peer.node, class: trafficClass, reason: reason)
+    reportLost(lost, reason: reason)
   }
 
   // MARK: - The first byte
@@ -103,9 +109,11 @@ final class AcceptedConnection: StreamHandler, @unchecked Sendable {
 
   private func becomePeer(_ bytes: Bytes) {
     timer?.cancel()
-    guard let owner, let identity = owner.identity, owner.admitPeer(self) else {
-      isOver = true
-      return connection.close()
+    guard let owner, let identity = owner.identity else { return drop() }
+    guard owner.admitPeer(self) else {
+      owner.delegate?.violation(
+        from: connection.remoteAddress, reason: "too many connections of peers; closed")
+      return drop()
     }
     link = InboundLink(
       identity: identity, frameBytesMax: owner.options.frameBytesMax,
@@ -181,8 +189,12 @@ final class AcceptedConnection: StreamHandler, @unchecked Sendable {
     isOver = true
     timer?.cancel()
     close(connection)
-    if let lost, let trafficClass {
-      owner?.delegate?.inboundDown(node: lost.node, class: trafficClass, reason: "the protocol was broken")
-    }
+    reportLost(lost, reason: "the protocol was broken")
+  }
+
+  private func reportLost(_ lost: RemotePeer?, reason: String) {
+    guard let lost, let trafficClass, let owner else { return }
+    guard !owner.hasLink(from: lost.node, class: trafficClass, besides: self) else { return }
+    owner.delegate?.inboundDown(node: lost.node, class: trafficClass, reason: reason)
   }
 }

@@ -30,7 +30,9 @@ public final class DispatchTransport: Transport, @unchecked Sendable {
   private var outbound: [OutboundPeer] = []
   private var accepted: [ObjectIdentifier: AcceptedConnection] = [:]
   private var connections: [ObjectIdentifier: StreamConnection] = [:]
-  private var counts = ShareCounts()
+  private var counts = (clients: 0, peers: 0)
+  /// Accepted beyond the limit of clients and not known to be peers; the first has waited longest.
+  private var reserve: [AcceptedConnection] = []
   private var clientConnectionsMax: Int
   private var isStopping = false
   private var stopped: (() -> Void)?
@@ -178,31 +180,18 @@ public final class DispatchTransport: Transport, @unchecked Sendable {
 
 extension DispatchTransport {
   private func accept(_ descriptor: Int32, from remote: SocketAddress) {
-    let share: AcceptedConnection.Share
-    if counts.clients < clientConnectionsMax {
-      share = .clients
-    } else if counts.reserve < options.reserveConnectionsMax {
-      share = .reserve
-    } else {
-      return turnAway(descriptor)
-    }
+    let share: AcceptedConnection.Share = counts.clients < clientConnectionsMax ? .clients : .reserve
+    // Room is made by the one that has waited longest: a peer speaks as soon as it is connected, and must get
+    // in however many silent clients arrive.
+    if share == .reserve, reserve.count >= options.reserveConnectionsMax { reserve.removeFirst().evict() }
     Socket.prepare(descriptor, keepAliveSeconds: options.keepAliveSeconds)
     let connection = StreamConnection(
       descriptor: descriptor, remoteAddress: remote.description, loop: loop, isConnecting: false)
     let link = AcceptedConnection(connection, share: share, owner: self)
-    counts.change(share, by: 1)
+    count(link, as: share, by: 1)
     accepted[ObjectIdentifier(connection)] = link
     track(connection)
     link.start()
-  }
-
-  /// Refuses a connection for which there is not even room to look at it.
-  private func turnAway(_ descriptor: Int32) {
-    _ = Socket.send(AcceptedConnection.tooManyLine, from: 0, on: descriptor)
-    shutdown(descriptor, Int32(SHUT_WR))
-    // Closing with unread input would reset the connection before the line is read.
-    _ = Socket.receive(into: loop.scratch, on: descriptor)
-    Glibc.close(descriptor)
   }
 
   /// Keeps a connection alive and counted until it is closed.
@@ -212,7 +201,7 @@ extension DispatchTransport {
     connection.onClosed = { [weak self] in
       guard let self else { return }
       connections[key] = nil
-      if let link = accepted.removeValue(forKey: key) { counts.change(link.share, by: -1) }
+      if let link = accepted.removeValue(forKey: key) { count(link, as: link.share, by: -1) }
       if isStopping { loop.async { self.finishStopping() } }
     }
   }
@@ -226,9 +215,17 @@ extension DispatchTransport {
   }
 
   private func recount(_ link: AcceptedConnection, as share: AcceptedConnection.Share) {
-    counts.change(link.share, by: -1)
+    count(link, as: link.share, by: -1)
     link.count(as: share)
-    counts.change(share, by: 1)
+    count(link, as: share, by: 1)
+  }
+
+  private func count(_ link: AcceptedConnection, as share: AcceptedConnection.Share, by difference: Int) {
+    switch share {
+    case .clients: counts.clients += difference
+    case .peers: counts.peers += difference
+    case .reserve: if difference > 0 { reserve.append(link) } else { reserve.removeAll { $0 === link } }
+    }
   }
 
   /// Counts an accepted connection as a peer's, if there is room.
@@ -238,27 +235,21 @@ extension DispatchTransport {
     return true
   }
 
-  /// A node that dials again has lost its older connection, even if this end has not noticed yet. It is
-  /// closed without being reported as lost: the node is there.
+  /// A node that comes back from a restart has lost its older connections, even if this end has not noticed
+  /// yet. They are closed without being reported as lost: the node is there.
+  ///
+  /// Those of the same boot stay: a node that dials this one under two names would otherwise cut off one link
+  /// by the other for ever.
   func supersede(_ newer: AcceptedConnection, peer: RemotePeer, class trafficClass: TrafficClass) {
     for link in accepted.values where link !== newer && link.trafficClass == trafficClass {
-      if link.peer?.node == peer.node { link.drop() }
+      if let older = link.peer, older.node == peer.node, older.boot != peer.boot { link.drop() }
     }
   }
-}
 
-/// How many accepted connections there are of each kind.
-private struct ShareCounts {
-  private(set) var clients = 0
-  private(set) var reserve = 0
-  private(set) var peers = 0
-
-  mutating func change(_ share: AcceptedConnection.Share, by difference: Int) {
-    switch share {
-    case .clients: clients += difference
-    case .reserve: reserve += difference
-    case .peers: peers += difference
-    }
+  /// Whether a node sends to this one over another connection of that class as well.
+  func hasLink(from node: NodeID, class trafficClass: TrafficClass, besides lost: AcceptedConnection) -> Bool
+  {
+    accepted.values.contains { $0 !== lost && $0.trafficClass == trafficClass && $0.peer?.node == node }
   }
 }
 
