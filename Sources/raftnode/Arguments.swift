@@ -1,0 +1,79 @@
+import ArgumentParser
+
+/// What the command line says, as text. ``LaunchPlan`` checks it and turns it into values.
+///
+/// Everything is declared as text, so that each refusal is one line in the same words: what was given, what is allowed.
+struct Arguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where peers and clients reach this node. Required.", valueName: "host:port"))
+  var ip: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The other nodes, separated by commas; this node's own address may be among them. All nodes must be "
+        + "started with the same set. Without it the node is a cluster of one.",
+      valueName: "host:port,..."))
+  var peers: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where data is kept: memory, or database. This version has the memory store only. (default: memory)",
+      valueName: "kind"))
+  var store: String?
+
+  @Flag(name: .customShort("d"), help: "Keep data in a database, as with --store database.")
+  var databaseFlag = false
+
+  @Option(
+    defaultAsFlag: "", parsing: .next,
+    help: ArgumentHelp(
+      "Keep data in a database. After --store database, a name may follow; it has no effect.", valueName: "name"))
+  var database: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The node's directory. The memory store writes nothing there. (default: ./data)", valueName: "dir"))
+  var volume: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "A peer silent for so long is reported as unreachable; \(LaunchPlan.timeoutRange). (default: 1)",
+      valueName: "seconds"))
+  var timeout: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The shortest time without a leader after which a node campaigns; the longest is twice as long. "
+        + "\(LaunchPlan.electionTimeoutRange), the same on all nodes. (default: 0.3)",
+      valueName: "seconds"))
+  var electionTimeout: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How long a request may take before it is answered with an error; \(LaunchPlan.requestTimeoutRange). "
+        + "(default: 10)",
+      valueName: "seconds"))
+  var requestTimeout: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The largest request of a client; \(LaunchPlan.requestBytesRange). (default: 1048576)", valueName: "bytes"))
+  var requestBytesMax: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many clients may be connected at once; \(LaunchPlan.clientsRange). The limit of the system on open "
+        + "files may lower it. (default: 10000)",
+      valueName: "count"))
+  var maxClients: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The least important messages that are logged, to standard error: trace, debug, info, notice, warning, "
+        + "error or critical. (default: info)",
+      valueName: "level"))
+  var logLevel: String?
+}

@@ -1,0 +1,111 @@
+import Logging
+import RaftTransport
+
+/// What the node is to do, checked: every value in it can be used as it is.
+struct LaunchPlan: Hashable, Sendable {
+  /// Where it listens.
+  let address: Endpoint
+  /// The other nodes, without itself, in the order given.
+  let peers: [Endpoint]
+  /// The node's directory.
+  let volume: String
+  /// A peer silent for so long is reported as unreachable.
+  let unreachableMilliseconds: Int
+  /// The shortest time without a leader after which the node campaigns.
+  let electionMilliseconds: Int
+  /// How long a request may take.
+  let requestMilliseconds: Int
+  /// The largest request of a client.
+  let requestBytesMax: Int
+  /// How many clients may be connected at once.
+  let clientsMax: Int
+  /// The least important messages that are logged.
+  let logLevel: Logger.Level
+
+  static let timeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
+  static let electionTimeoutRange = OptionRange(values: 100...60_000, unit: .seconds)
+  static let requestTimeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
+  static let requestBytesRange = OptionRange(values: 1024...8_388_608, unit: .bytes)
+  static let clientsRange = OptionRange(values: 1...1_000_000, unit: .connections)
+
+  /// Checks what the command line says.
+  ///
+  /// - Throws: ``UsageError`` for the first option that is wrong.
+  init(_ arguments: Arguments) throws(UsageError) {
+    guard let ip = arguments.ip else {
+      throw UsageError("--ip is missing; it names where peers and clients reach this node, as HOST:PORT")
+    }
+    address = try Self.endpoint(ip, of: "--ip")
+    peers = try Self.peers(arguments.peers, own: address)
+    try Self.checkStore(arguments)
+    volume = arguments.volume ?? "./data"
+    guard !volume.isEmpty else { throw UsageError("--volume is empty; it must name a directory") }
+    unreachableMilliseconds = try Self.timeoutRange.read(arguments.timeout, of: "--timeout", default: 1_000)
+    electionMilliseconds = try Self.electionTimeoutRange.read(
+      arguments.electionTimeout, of: "--election-timeout", default: 300)
+    requestMilliseconds = try Self.requestTimeoutRange.read(
+      arguments.requestTimeout, of: "--request-timeout", default: 10_000)
+    requestBytesMax = try Self.requestBytesRange.read(
+      arguments.requestBytesMax, of: "--request-bytes-max", default: 1 << 20)
+    clientsMax = try Self.clientsRange.read(arguments.maxClients, of: "--max-clients", default: 10_000)
+    let level = arguments.logLevel ?? "info"
+    guard let logLevel = Logger.Level(rawValue: level) else {
+      let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+      throw UsageError("--log-level is '\(level)'; it must be one of \(levels)")
+    }
+    self.logLevel = logLevel
+  }
+
+  private static func endpoint(_ text: String, of option: String) throws(UsageError) -> Endpoint {
+    do { return try Endpoint(text) } catch { throw UsageError("\(option): \(error)") }
+  }
+
+  private static func peers(_ list: String?, own: Endpoint) throws(UsageError) -> [Endpoint] {
+    guard let list else { return [] }
+    var peers: [Endpoint] = []
+    for piece in list.split(separator: ",", omittingEmptySubsequences: false) {
+      let text = piece.trimmingSpaces
+      guard !text.isEmpty else {
+        throw UsageError("--peers '\(list)' has an empty place; write HOST:PORT,HOST:PORT,... without blanks")
+      }
+      let peer = try endpoint(text, of: "--peers")
+      // A repeated address is a mistyped one: the cluster would wait for a set that nobody meant.
+      guard !peers.contains(peer) else { throw UsageError("--peers names \(peer) twice") }
+      peers.append(peer)
+    }
+    peers.removeAll { $0 == own }
+    // Peers know a node by its --ip, and dial that.
+    guard peers.isEmpty || !["0.0.0.0", "::"].contains(own.host) else {
+      throw UsageError("--ip \(own) is no address that peers can dial; name the one that they list in --peers")
+    }
+    return peers
+  }
+
+  /// Refuses contradictions first: someone who wrote one should hear of it whatever this version supports.
+  private static func checkStore(_ arguments: Arguments) throws(UsageError) {
+    let flag = arguments.databaseFlag ? "-d" : "--database"
+    let wantsDatabase = arguments.databaseFlag || arguments.database != nil
+    switch arguments.store {
+    case nil:
+      if let name = arguments.database, !name.isEmpty {
+        throw UsageError("--database takes a name ('\(name)') only together with --store database")
+      }
+    case "memory":
+      guard !wantsDatabase else { throw UsageError("--store memory and \(flag) contradict each other; give one") }
+    case "database":
+      break
+    case let other?:
+      throw UsageError("--store is '\(other)'; it must be memory or database")
+    }
+    guard arguments.store != "database", !wantsDatabase else {
+      let given = arguments.store == "database" ? "--store database" : flag
+      throw UsageError("\(given): this version has no database store; leave it out to keep data in memory")
+    }
+  }
+}
+
+extension Substring {
+  fileprivate var trimmingSpaces: String {
+    String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+  }
+}
