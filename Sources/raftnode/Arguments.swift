@@ -53,14 +53,27 @@ struct Arguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How long a request may take before it is answered with an error; \(LaunchPlan.requestTimeoutRange). "
-        + "(default: 10)",
+      "How long a request may take to arrive, and again to be carried out, before it is answered with an error; "
+        + "\(LaunchPlan.requestTimeoutRange). (default: 10)",
       valueName: "seconds"))
   var requestTimeout: String?
 
   @Option(
     help: ArgumentHelp(
-      "The largest request of a client; \(LaunchPlan.requestBytesRange). (default: 1048576)", valueName: "bytes"))
+      "The largest key, in UTF-8; \(LaunchPlan.keyBytesRange). (default: 4096)", valueName: "bytes"))
+  var keyBytesMax: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The largest value, as compact JSON; \(LaunchPlan.valueBytesRange). (default: 1048576)",
+      valueName: "bytes"))
+  var valueBytesMax: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The largest request; \(LaunchPlan.requestBytesRange), and more than the largest key and value together. "
+        + "(default: four times the larger of the two)",
+      valueName: "bytes"))
   var requestBytesMax: String?
 
   @Option(

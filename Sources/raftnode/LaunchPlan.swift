@@ -13,9 +13,13 @@ struct LaunchPlan: Hashable, Sendable {
   let unreachableMilliseconds: Int
   /// The shortest time without a leader after which the node campaigns.
   let electionMilliseconds: Int
-  /// How long a request may take.
+  /// How long a request may take to arrive, and again to be carried out.
   let requestMilliseconds: Int
-  /// The largest request of a client.
+  /// The largest key, in bytes of UTF-8.
+  let keyBytesMax: Int
+  /// The largest value, in bytes of compact JSON.
+  let valueBytesMax: Int
+  /// The largest request of a client, in bytes.
   let requestBytesMax: Int
   /// How many clients may be connected at once.
   let clientsMax: Int
@@ -25,7 +29,9 @@ struct LaunchPlan: Hashable, Sendable {
   static let timeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
   static let electionTimeoutRange = OptionRange(values: 100...60_000, unit: .seconds)
   static let requestTimeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
-  static let requestBytesRange = OptionRange(values: 1024...8_388_608, unit: .bytes)
+  static let keyBytesRange = OptionRange(values: 1...(1 << 20), unit: .bytes)
+  static let valueBytesRange = OptionRange(values: 1...(16 << 20), unit: .bytes)
+  static let requestBytesRange = OptionRange(values: 1024...(128 << 20), unit: .bytes)
   static let clientsRange = OptionRange(values: 1...1_000_000, unit: .connections)
 
   /// Checks what the command line says.
@@ -45,8 +51,16 @@ struct LaunchPlan: Hashable, Sendable {
       arguments.electionTimeout, of: "--election-timeout", default: 300)
     requestMilliseconds = try Self.requestTimeoutRange.read(
       arguments.requestTimeout, of: "--request-timeout", default: 10_000)
+    keyBytesMax = try Self.keyBytesRange.read(arguments.keyBytesMax, of: "--key-bytes-max", default: 4 << 10)
+    valueBytesMax = try Self.valueBytesRange.read(
+      arguments.valueBytesMax, of: "--value-bytes-max", default: 1 << 20)
     requestBytesMax = try Self.requestBytesRange.read(
-      arguments.requestBytesMax, of: "--request-bytes-max", default: 1 << 20)
+      arguments.requestBytesMax, of: "--request-bytes-max", default: 4 * max(valueBytesMax, keyBytesMax, 1024))
+    guard requestBytesMax > valueBytesMax + keyBytesMax else {
+      throw UsageError(
+        "--request-bytes-max \(requestBytesMax) leaves no room for the largest key and value "
+          + "(\(keyBytesMax) and \(valueBytesMax) bytes); it must be more than both together")
+    }
     clientsMax = try Self.clientsRange.read(arguments.maxClients, of: "--max-clients", default: 10_000)
     let level = arguments.logLevel ?? "info"
     guard let logLevel = Logger.Level(rawValue: level) else {

@@ -1,0 +1,112 @@
+import Glibc
+import Logging
+import RaftCore
+import RaftKV
+import RaftServer
+import RaftStore
+import RaftTransport
+
+extension LaunchPlan {
+  /// The replica's options: what the command line says, and what has to fit it.
+  var replicaOptions: ReplicaOptions {
+    var options = ReplicaOptions()
+    options.unreachableMilliseconds = UInt64(unreachableMilliseconds)
+    options.requestMilliseconds = UInt64(requestMilliseconds)
+    options.transport.clientConnectionsMax = clientsMax
+    let ticks = electionMilliseconds / options.tickMilliseconds
+    options.raft.electionTimeoutTicksMin = ticks
+    options.raft.electionTimeoutTicksMax = 2 * ticks
+    options.raft.heartbeatTicks = max(1, ticks / 6)
+    // A command is a value with its key and namespace; a frame holds one such command, or a message of smaller ones.
+    options.commandBytesMax = max(
+      options.commandBytesMax, valueBytesMax + keyBytesMax + clientOptions.namespaceBytesMax + 1024)
+    options.transport.frameBytesMax = max(
+      options.transport.frameBytesMax, 2 * (options.commandBytesMax + options.raft.messageBytesMax))
+    options.transport.linkQueueBytesMax = max(
+      options.transport.linkQueueBytesMax, 2 * options.transport.frameBytesMax)
+    return options
+  }
+
+  /// The options of the client protocol.
+  var clientOptions: JSONProtocolOptions {
+    var options = JSONProtocolOptions()
+    options.keyBytesMax = keyBytesMax
+    options.valueBytesMax = valueBytesMax
+    options.requestBytesMax = requestBytesMax
+    options.pipelinedBytesMax = max(options.pipelinedBytesMax, requestBytesMax)
+    options.receiveMillisecondsMax = UInt64(requestMilliseconds)
+    return options
+  }
+}
+
+/// Runs one node from start to end: puts its parts together, logs what happens to it, stops it when told to.
+struct Launcher {
+  private typealias Machine = KeyValueMachine<MemoryBackend>
+
+  private let plan: LaunchPlan
+  private let logger: Logger
+
+  init(_ plan: LaunchPlan) {
+    self.plan = plan
+    logger = Logger(label: "raftnode") { [level = plan.logLevel] _ in LineLogHandler(level: level) }
+  }
+
+  /// Returns when the node has stopped.
+  func run() async -> ExitStatus {
+    // First of all: a signal that comes while the node starts must not end the process half-way.
+    let signals = StopSignals()
+    let replica: Replica<Machine>
+    do {
+      replica = try await Replica.start(
+        KeyValueMachine(backend: MemoryBackend()), at: plan.address.description,
+        peers: plan.peers.map(\.description), options: plan.replicaOptions,
+        clients: try JSONClientHandler<Machine>.accepting(plan.clientOptions))
+    } catch let error as TransportError {
+      StandardError.write("raftnode: --ip: \(error)")
+      return ExitStatus(error)
+    } catch {
+      StandardError.write("raftnode: \(error)")
+      return .usage
+    }
+    logger.info("node \(await replica.status().id) listens at \(replica.address)")
+    logger.notice("memory store: data is lost when a majority of the nodes stops, and a stopped node cannot come back")
+    let stopping = Task { [logger] in await Self.stop(replica, on: signals, logger) }
+    defer { stopping.cancel() }
+    return await follow(replica)
+  }
+
+  /// The first signal stops the node in order, a second one at once.
+  private static func stop(_ replica: Replica<Machine>, on signals: StopSignals, _ logger: Logger) async {
+    var isStopping = false
+    for await number in signals.received {
+      logger.info("stopping on \(StopSignals.name(of: number))")
+      guard !isStopping else { exit(128 + number) }
+      isStopping = true
+      Task { await replica.stop() }
+    }
+  }
+
+  /// Logs events until the last one.
+  private func follow(_ replica: Replica<Machine>) async -> ExitStatus {
+    var status = ExitStatus.success
+    var log = EventLog()
+    for await event in replica.events {
+      for line in log.lines(for: event, at: replica.loop.milliseconds) {
+        logger.log(level: line.level, "\(line.message)")
+      }
+      switch event {
+      case .notAMember(let cluster, let address) where status == .success:
+        status = .notAMember
+        StandardError.write(
+          "raftnode: \(address) is in the running cluster \(cluster), and this node is no member of it; this version "
+            + "cannot join a running cluster")
+        Task { await replica.stop() }
+      case .storeFailed:
+        status = .storeFailed
+      default:
+        break
+      }
+    }
+    return status
+  }
+}
