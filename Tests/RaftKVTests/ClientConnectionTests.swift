@@ -278,6 +278,39 @@ struct ClientConnectionTests {
     #expect(client.connection.wantsReading)
   }
 
+  @Test("while the node is full, requests that would make it hold more are refused as busy, others answered")
+  func fullNode() {
+    var client = TestClient()
+    client.connection.isNodeFull = true
+    client.send(put("a") + "\n" + get("a") + "\n" + ping + "\n")
+    var lines = client.takeLines()
+    #expect(lines.count == 3)
+    #expect(lines[0].hasPrefix(#"{"type":"put","data":false,"error":{"code":"busy""#))
+    #expect(lines[1].hasPrefix(#"{"type":"get","data":false,"error":{"code":"busy""#))
+    #expect(lines[2] == pong)
+    client.send(#"{"type":"put","key":"k","value":""#)
+    #expect(client.takeLines() == [], "a short request may become complete")
+    client.send(String(repeating: "x", count: ClientConnection.requestBytesWhenFull))
+    lines = client.takeLines()
+    #expect(lines.count == 1)
+    #expect(lines[0].hasPrefix(#"{"type":"error","data":false,"error":{"code":"busy""#))
+    #expect(client.connection.isFinished)
+  }
+
+  @Test("what a connection holds is counted, and let go")
+  func heldBytes() {
+    var client = TestClient()
+    client.isHolding = true
+    client.send(get("a") + "\n")
+    #expect(client.connection.heldBytes == 0)
+    client.send(put("b") + "\n" + #"{"type":"#)
+    #expect(client.connection.heldBytes == put("b").utf8.count + 8)
+    client.release()
+    #expect(client.connection.heldBytes == 8)
+    client.endInput()
+    #expect(client.connection.heldBytes == 0)
+  }
+
   @Test("an answer is in one piece")
   func onePiece() {
     var client = TestClient()

@@ -150,4 +150,22 @@ struct JSONClientHandlerTests {
       #expect(try good.receiveToEnd().contains(#""role":"leader""#))
     }
   }
+
+  @Test("when all clients together have the node hold too much, it refuses more as busy until they let go")
+  func commonLimit() async throws {
+    var options = JSONProtocolOptions()
+    options.clientBytesMax = 1
+    try await withNode(port: 23_415, options: options) {
+      let holding = try SocketClient(port: 23_415)
+      try holding.send(#"{"type":"ping"}"# + "\n" + #"{"type":"#)
+      #expect(try holding.receive().contains("is_alive"))
+      let other = try SocketClient(port: 23_415)
+      try other.send(#"{"type":"put","key":"k","value":1}"# + "\n")
+      #expect(try other.receive().contains(#""code":"busy""#))
+      try holding.send("0}\n")
+      #expect(try holding.receive().contains(#""code":"bad_type""#))
+      try other.send(#"{"type":"put","key":"k","value":1}"# + "\n")
+      #expect(try other.receive() == #"{"type":"put","data":true}"# + "\n")
+    }
+  }
 }

@@ -69,6 +69,9 @@ public struct ClientConnection: Sendable {
   /// Whether the connection stays open after the last request that has arrived. Those before it were followed by it.
   private var lastStaysOpen = true
 
+  /// Whether the node holds too much for its clients: requests are refused that would make it hold more. Set by the
+  /// shell, before bytes are taken in.
+  public var isNodeFull = false
   /// Whether everything is done: once all output is sent, the connection is to be closed.
   public private(set) var isFinished = false
 
@@ -77,6 +80,9 @@ public struct ClientConnection: Sendable {
     self.options = options
     parser = JSONParser(limits: options.jsonLimits)
   }
+
+  /// While the node is full, a request that is longer than this when it is not complete yet is refused.
+  static let requestBytesWhenFull = 4 << 10
 
   // MARK: - Bytes in
 
@@ -141,7 +147,11 @@ public struct ClientConnection: Sendable {
       } catch {
         return refuse(RequestRefusal(error))
       }
-      if parser.isComplete { endRequest() }
+      if parser.isComplete {
+        endRequest()
+      } else if isNodeFull, parser.bytesTaken > Self.requestBytesWhenFull {
+        return refuse(.busy())
+      }
     }
     unparsed = []
     unparsedStart = 0
@@ -178,6 +188,7 @@ public struct ClientConnection: Sendable {
     lastStaysOpen = JSONRequest.keepsOpen(document)
     do throws(RequestRefusal) {
       let request = try JSONRequest(document, options: options)
+      if isNodeFull, request.operation != .status { throw .busy(type: request.template.typeText) }
       slots.append(.waiting(request))
       waitingBytes += request.bytes
     } catch {
@@ -252,6 +263,9 @@ public struct ClientConnection: Sendable {
   }
 
   // MARK: - Bytes out
+
+  /// How many bytes of requests it holds.
+  public var heldBytes: Int { parser.text.count + unparsed.count - unparsedStart + waitingBytes }
 
   /// How many requests have arrived whose answers have not been written.
   public var requestCount: Int { slots.count }

@@ -17,6 +17,9 @@ struct ReplyTemplate: Hashable, Sendable {
   /// The request itself, if the answer repeats its fields.
   let document: JSONDocument?
 
+  /// The request's type as JSON text.
+  var typeText: Bytes { Bytes("\"\(kind.rawValue)\"".utf8) }
+
   init(kind: JSONRequest.Kind, document: JSONDocument) {
     self.kind = kind
     self.document =
@@ -34,12 +37,12 @@ extension JSONWriter {
     case (.put, .written(let result)), (.delete, .written(let result)):
       switch result {
       case .success(.done): writeDone(template.kind)
-      case .failure(let error): write(error, kind: template.kind)
+      case .failure(let error): write(error, for: template)
       }
     case (.get, .read(let result)):
       switch result {
       case .success(.value(let value)): write(value: value, for: template)
-      case .failure(let error): write(error, kind: template.kind)
+      case .failure(let error): write(error, for: template)
       }
     case (.ping, .status(let status)):
       writeFields(of: template.document, replacing: ["is_alive", "addr"])
@@ -77,14 +80,14 @@ extension JSONWriter {
     write(raw: "}}")
   }
 
-  private mutating func write(_ error: ReplicaError, kind: JSONRequest.Kind) {
+  private mutating func write(_ error: ReplicaError, for template: ReplyTemplate) {
     let mayBeExecuted =
       switch error {
       case .notExecuted: false
       case .unknown: true
       }
     writeError(
-      type: Bytes("\"\(kind.rawValue)\"".utf8), code: error.reason.rawValue,
+      type: template.typeText, code: error.reason.rawValue,
       message: error.reason.explanation,
       mayBeExecuted: mayBeExecuted)
   }

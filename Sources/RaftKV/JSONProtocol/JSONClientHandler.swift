@@ -2,6 +2,27 @@ import RaftCore
 import RaftServer
 import RaftTransport
 
+/// How much a node holds for its clients, and how much it may.
+struct ClientBudget: Hashable, Sendable {
+  let bytesMax: Int
+  private(set) var bytes = 0
+
+  init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+  var isSpent: Bool { bytes >= bytesMax }
+
+  mutating func change(from before: Int, to after: Int) { bytes += after - before }
+}
+
+/// What the handlers of one node share.
+///
+/// `@unchecked Sendable`: confined to the node's loop.
+final class SharedClientBudget: @unchecked Sendable {
+  var value: ClientBudget
+
+  init(bytesMax: Int) { value = ClientBudget(bytesMax: bytesMax) }
+}
+
 /// Serves one client that speaks JSON: the thin shell around a ``ClientConnection``. It decides nothing.
 ///
 /// `@unchecked Sendable`: confined to its replica's loop, like the connection that it serves.
@@ -12,7 +33,10 @@ where
 {
   private let replica: Replica<Machine>
   private let connection: StreamConnection
+  private let budget: SharedClientBudget
   private var client: ClientConnection
+  /// What of the budget is this client's.
+  private var countedBytes = 0
   private var timer: LoopTimer?
   private var timerDeadline: UInt64?
   private var isPumping = false
@@ -20,10 +44,13 @@ where
   private var isReadingPaused = false
   private var isOver = false
 
-  /// Serves the client at the other end of `connection`. To be called on the replica's loop.
-  public init(replica: Replica<Machine>, connection: StreamConnection, options: JSONProtocolOptions) {
+  init(
+    replica: Replica<Machine>, connection: StreamConnection, budget: SharedClientBudget,
+    options: JSONProtocolOptions
+  ) {
     self.replica = replica
     self.connection = connection
+    self.budget = budget
     client = ClientConnection(options: options)
   }
 
@@ -36,8 +63,9 @@ where
     -> @Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler
   {
     let options = try options.validated()
+    let budget = SharedClientBudget(bytesMax: options.clientBytesMax)
     return { replica, connection, _ in
-      JSONClientHandler(replica: replica, connection: connection, options: options)
+      JSONClientHandler(replica: replica, connection: connection, budget: budget, options: options)
     }
   }
 
@@ -46,6 +74,7 @@ where
   /// Bytes have arrived.
   public func received(_ bytes: Bytes, on connection: StreamConnection) {
     guard !isOver else { return }
+    client.isNodeFull = budget.value.isSpent
     client.received(bytes, at: connection.loop.milliseconds)
     pump()
   }
@@ -65,6 +94,12 @@ where
     isOver = true
     timer?.cancel()
     client = ClientConnection(options: client.options)
+    count(0)
+  }
+
+  private func count(_ bytes: Int) {
+    budget.value.change(from: countedBytes, to: bytes)
+    countedBytes = bytes
   }
 
   // MARK: - Between connection and replica
@@ -110,6 +145,7 @@ where
 
   /// Closes, pauses or resumes the connection, and sets the timer, as the client's state wants it.
   private func settle() {
+    count(client.heldBytes + connection.pendingBytes)
     if client.isFinished {
       isOver = true
       timer?.cancel()

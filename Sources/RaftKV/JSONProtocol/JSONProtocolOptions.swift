@@ -24,6 +24,10 @@ public struct JSONProtocolOptions: Hashable, Sendable {
   /// While this many bytes of answers wait to be taken by the client, no further answers are written; at least 1.
   /// Default 1 MiB.
   public var outputBytesMax = 1 << 20
+  /// How many bytes of requests that are not carried out yet, and of answers that are not taken yet, all clients of a
+  /// node may have it hold together. While there are more, puts, gets and deletes are refused as busy. At least 1.
+  /// Default 256 MiB.
+  public var clientBytesMax = 256 << 20
   /// How long a request may take to arrive, from its first byte to its last, in milliseconds; 1 or more. Default
   /// 10,000.
   public var receiveMillisecondsMax: UInt64 = 10_000
@@ -50,6 +54,7 @@ public struct JSONProtocolOptions: Hashable, Sendable {
     check("pipelinedRequestsMax", pipelinedRequestsMax, 1...1_000_000)
     check("pipelinedBytesMax", pipelinedBytesMax, 1...Int.max)
     check("outputBytesMax", outputBytesMax, 1...Int.max)
+    check("clientBytesMax", clientBytesMax, 1...Int.max)
     check("receiveMillisecondsMax", receiveMillisecondsMax, 1...Int.max)
     guard faults.isEmpty else { throw JSONProtocolOptionsError(faults: faults) }
     return self

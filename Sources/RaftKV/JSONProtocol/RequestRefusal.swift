@@ -34,6 +34,8 @@ struct RequestRefusal: Error, Hashable, Sendable {
     case tooManyFields = "too_many_fields"
     /// This version does not offer it.
     case notSupported = "not_supported"
+    /// The clients of this node have it hold too much. Of a long request that is not complete yet, the connection closes.
+    case busy
     /// The request did not arrive whole in time. The connection closes.
     case deadline
     /// The client closed its side in the middle of a request. The connection closes.
@@ -48,6 +50,11 @@ struct RequestRefusal: Error, Hashable, Sendable {
 
   /// The type of an answer to a request whose own is not known.
   static let unknownType = Bytes(#""error""#.utf8)
+
+  static func busy(type: Bytes = Self.unknownType) -> RequestRefusal {
+    RequestRefusal(
+      .busy, "this node holds as many bytes for its clients as it may; try again later", type: type)
+  }
 
   init(_ code: Code, _ message: String, type: Bytes = Self.unknownType) {
     self.code = code
