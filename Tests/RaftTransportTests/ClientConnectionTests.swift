@@ -3,7 +3,7 @@ import RaftCore
 import RaftTransport
 import Testing
 
-@Suite("Clients over real sockets", .timeLimit(.minutes(2)))
+@Suite("Clients over real sockets", .timeLimit(.minutes(5)))
 struct ClientConnectionTests {
   private static let tooMany = "too_many_connections"
 

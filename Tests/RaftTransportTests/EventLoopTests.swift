@@ -2,7 +2,7 @@ import RaftTransport
 import Synchronization
 import Testing
 
-@Suite("The loop and its timers", .timeLimit(.minutes(1)))
+@Suite("The loop and its timers", .timeLimit(.minutes(5)))
 struct EventLoopTests {
   @Test("the loop knows its own turns, and runs at once what is run from within")
   func turns() {

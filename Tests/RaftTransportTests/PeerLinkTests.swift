@@ -2,7 +2,7 @@ import RaftCore
 import RaftTransport
 import Testing
 
-@Suite("Peers over real sockets", .timeLimit(.minutes(1)))
+@Suite("Peers over real sockets", .timeLimit(.minutes(5)))
 struct PeerLinkTests {
   @Test("two nodes exchange frames of both classes, small and large, in order")
   func exchange() async throws {
