@@ -69,6 +69,9 @@ public struct JSONParser: Sendable {
   var escapedDigits = 0
   var pendingHighSurrogate: UInt16?
 
+  /// What most texts need at most: they are copied without growing their storage.
+  private static let textBytesExpected = 256
+
   /// Starts before the first byte.
   public init(limits: JSONLimits = JSONLimits()) { self.limits = limits }
 
@@ -83,6 +86,7 @@ public struct JSONParser: Sendable {
   public mutating func parse(_ bytes: Bytes, from start: Int = 0) throws(JSONError) -> Int {
     let room = limits.bytesMax - bytesTaken
     let end = bytes.count - start > room ? start + room : bytes.count
+    if text.isEmpty { text.reserveCapacity(min(end - start, Self.textBytesExpected)) }
     var index = start
     while index < end, state != .complete {
       stepCount += 1
@@ -119,7 +123,10 @@ public struct JSONParser: Sendable {
   public mutating func takeDocument() -> JSONDocument {
     precondition(state == .complete, "only a complete text can be taken")
     let document = JSONDocument(text: text, members: members)
-    self = JSONParser(limits: limits)
+    // Nothing else is left over at the end of a text; `closings` is empty and keeps its storage.
+    (text, members) = ([], [])
+    (bytesTaken, stepCount) = (0, 0)
+    state = .value
     return document
   }
 
