@@ -28,7 +28,8 @@ struct Arguments: ParsableArguments {
   @Option(
     defaultAsFlag: "", parsing: .next,
     help: ArgumentHelp(
-      "Keep data in a database. After --store database, a name may follow; it has no effect.", valueName: "name"))
+      "Keep data in a database. After --store database, a name may follow; it has no effect.",
+      valueName: "name"))
   var database: String?
 
   @Option(

@@ -34,7 +34,8 @@ struct EventLog: Sendable {
         return lines
       }
       logged.append(line.message)
-    case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable, .unreadableEntry,
+    case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable,
+      .unreadableEntry,
       .storeFailed, .stopped:
       break
     }

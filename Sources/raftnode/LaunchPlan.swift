@@ -1,4 +1,5 @@
 import Logging
+import RaftCore
 import RaftTransport
 
 /// What the node is to do, checked: every value in it can be used as it is.
@@ -26,6 +27,8 @@ struct LaunchPlan: Hashable, Sendable {
   /// The least important messages that are logged.
   let logLevel: Logger.Level
 
+  /// The most nodes of a cluster.
+  static let membersMax = Configuration.memberLimit
   static let timeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
   static let electionTimeoutRange = OptionRange(values: 100...60_000, unit: .seconds)
   static let requestTimeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
@@ -55,7 +58,8 @@ struct LaunchPlan: Hashable, Sendable {
     valueBytesMax = try Self.valueBytesRange.read(
       arguments.valueBytesMax, of: "--value-bytes-max", default: 1 << 20)
     requestBytesMax = try Self.requestBytesRange.read(
-      arguments.requestBytesMax, of: "--request-bytes-max", default: 4 * max(valueBytesMax, keyBytesMax, 1024))
+      arguments.requestBytesMax, of: "--request-bytes-max", default: 4 * max(valueBytesMax, keyBytesMax, 1024)
+    )
     guard requestBytesMax > valueBytesMax + keyBytesMax else {
       throw UsageError(
         "--request-bytes-max \(requestBytesMax) leaves no room for the largest key and value "
@@ -88,9 +92,14 @@ struct LaunchPlan: Hashable, Sendable {
       peers.append(peer)
     }
     peers.removeAll { $0 == own }
+    guard peers.count < Self.membersMax else {
+      throw UsageError(
+        "--peers names \(peers.count) other nodes; a cluster has at most \(Self.membersMax) in all")
+    }
     // Peers know a node by its --ip, and dial that.
     guard peers.isEmpty || !["0.0.0.0", "::"].contains(own.host) else {
-      throw UsageError("--ip \(own) is no address that peers can dial; name the one that they list in --peers")
+      throw UsageError(
+        "--ip \(own) is no address that peers can dial; name the one that they list in --peers")
     }
     return peers
   }
@@ -105,7 +114,9 @@ struct LaunchPlan: Hashable, Sendable {
         throw UsageError("--database takes a name ('\(name)') only together with --store database")
       }
     case "memory":
-      guard !wantsDatabase else { throw UsageError("--store memory and \(flag) contradict each other; give one") }
+      guard !wantsDatabase else {
+        throw UsageError("--store memory and \(flag) contradict each other; give one")
+      }
     case "database":
       break
     case let other?:

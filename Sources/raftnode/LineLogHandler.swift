@@ -27,7 +27,8 @@ struct LineLogHandler: LogHandler {
     var seconds = now.tv_sec
     var date = tm()
     gmtime_r(&seconds, &date)
-    let day = "\(padded(Int(date.tm_year) + 1900, 4))-\(padded(Int(date.tm_mon) + 1, 2))-\(padded(Int(date.tm_mday), 2))"
+    let day =
+      "\(padded(Int(date.tm_year) + 1900, 4))-\(padded(Int(date.tm_mon) + 1, 2))-\(padded(Int(date.tm_mday), 2))"
     let time = "\(padded(Int(date.tm_hour), 2)):\(padded(Int(date.tm_min), 2)):\(padded(Int(date.tm_sec), 2))"
     let milliseconds = padded(now.tv_nsec / 1_000_000, 3)
     return "\(day)T\(time).\(milliseconds)Z \(level.rawValue) \(printable(message))"
@@ -42,7 +43,9 @@ struct LineLogHandler: LogHandler {
   private static func printable(_ message: String) -> String {
     var text = ""
     for scalar in message.unicodeScalars {
-      if scalar.properties.generalCategory == .control { text += scalar.escaped(asASCII: true) } else {
+      if scalar.properties.generalCategory == .control {
+        text += scalar.escaped(asASCII: true)
+      } else {
         text.unicodeScalars.append(scalar)
       }
     }

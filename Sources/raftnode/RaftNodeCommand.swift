@@ -18,7 +18,7 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var arguments: Arguments
 
   private static var discussion: String {
-    let statuses = ExitStatus.allCases.map { "  \($0.rawValue)\t\($0.explanation)" }.joined(separator: "\n")
+    let statuses = ExitStatus.allCases.map { "  \($0.rawValue)  \($0.explanation)" }.joined(separator: "\n")
     return """
       EXAMPLES:
         A cluster of one:

@@ -8,7 +8,8 @@ final class StopSignals: Sendable {
   private let queue = DispatchQueue(label: "raftnode.signals")
 
   init() {
-    let (received, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(8))
+    let (received, continuation) = AsyncStream.makeStream(
+      of: Int32.self, bufferingPolicy: .bufferingNewest(8))
     self.received = received
     signal(SIGPIPE, SIG_IGN)
     for number in [SIGTERM, SIGINT] {

@@ -31,7 +31,8 @@ struct OptionRange: CustomStringConvertible {
   /// Reads the value of an option; nil stands for the default.
   func read(_ text: String?, of option: String, default fallback: Int) throws(UsageError) -> Int {
     guard let text else { return fallback }
-    guard let value = unit == .seconds ? Self.milliseconds(text) : Self.count(text), values.contains(value) else {
+    guard let value = unit == .seconds ? Self.milliseconds(text) : Self.count(text), values.contains(value)
+    else {
       throw UsageError("\(option) is '\(text)'; it must be \(self)")
     }
     return value
@@ -51,7 +52,8 @@ struct OptionRange: CustomStringConvertible {
     guard !(whole + decimals).isEmpty, (whole + decimals).utf8.allSatisfy({ (48...57).contains($0) }) else {
       return nil
     }
-    guard whole.count <= 9, let seconds = Int("0" + whole), let rest = Int((decimals + "000").prefix(3)) else {
+    guard whole.count <= 9, let seconds = Int("0" + whole), let rest = Int((decimals + "000").prefix(3))
+    else {
       return nil
     }
     return seconds * 1000 + rest

@@ -63,13 +63,15 @@ struct Launcher {
         clients: try JSONClientHandler<Machine>.accepting(plan.clientOptions))
     } catch let error as TransportError {
       StandardError.write("raftnode: --ip: \(error)")
-      return ExitStatus(error)
+      return .unavailable
     } catch {
       StandardError.write("raftnode: \(error)")
       return .usage
     }
-    logger.info("node \(await replica.status().id) listens at \(replica.address)")
-    logger.notice("memory store: data is lost when a majority of the nodes stops, and a stopped node cannot come back")
+    let id = await replica.status().id
+    logger.info("node \(id) listens at \(replica.address)")
+    logger.notice(
+      "memory store: data is lost when a majority of the nodes stops, and a stopped node cannot come back")
     let stopping = Task { [logger] in await Self.stop(replica, on: signals, logger) }
     defer { stopping.cancel() }
     return await follow(replica)
