@@ -167,6 +167,9 @@ package struct Driver<Machine: StateMachine>: Sendable {
     drainOutputs()
   }
 
+  /// Whether requests are under way.
+  var hasRequests: Bool { requests.count > 0 }
+
   /// When the shell must call ``advance(to:)`` at the latest.
   package var nextDeadline: Ticks {
     var deadline = now.ticks + Int(clamping: node.ticksUntilNextDeadline)

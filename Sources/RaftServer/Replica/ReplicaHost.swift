@@ -27,6 +27,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   private var driver: Driver<Machine>?
   private var founded: Founded?
   private var isStopped = false
+  /// Whether it is stopping: what is under way is finished, and nothing new is taken.
+  private var isDraining = false
 
   private var writeHandlers: [UInt64: WriteHandler] = [:]
   private var readHandlers: [UInt64: ReadHandler] = [:]
@@ -76,6 +78,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     then handler: @escaping WriteHandler
   ) {
     loop.preconditionOnLoop()
+    guard !isDraining else { return handler(.failure(.notExecuted(.stopping))) }
     let ticket = withDriver { driver in
       driver.submit(kind, session: session, operation: operation, deadline: driver.deadline(in: milliseconds))
     }
@@ -85,6 +88,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   func read(_ query: Machine.Query, within milliseconds: UInt64?, then handler: @escaping ReadHandler) {
     loop.preconditionOnLoop()
+    guard !isDraining else { return handler(.failure(.notExecuted(.stopping))) }
     let ticket = withDriver { driver in driver.submit(query, deadline: driver.deadline(in: milliseconds)) }
     guard let ticket else { return handler(.failure(.notExecuted(reasonNotRunning))) }
     readHandlers[ticket] = handler
@@ -97,7 +101,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     return .success(driver.applier.machine.read(query))
   }
 
-  private var reasonNotRunning: ReplicaError.Reason { isStopped ? .stopping : .notReady }
+  private var reasonNotRunning: ReplicaError.Reason { isStopped || isDraining ? .stopping : .notReady }
 
   var status: ReplicaStatus {
     loop.preconditionOnLoop()
@@ -274,21 +278,24 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   // MARK: - Stopping
 
-  /// Hands leadership over if this node leads, answers everybody, and closes.
+  /// Takes no more requests, hands leadership over if this node leads, waits a while for what is under way, and closes.
   func stopGracefully(then done: @escaping @Sendable () -> Void) {
     loop.preconditionOnLoop()
-    guard withDriver({ $0.handOver() }) == true else { return stop(then: done) }
-    awaitHandover(until: loop.milliseconds + options.handoverMilliseconds, then: done)
+    guard !isDraining, !isStopped else { return done() }
+    isDraining = true
+    _ = withDriver { $0.handOver() }
+    drain(until: loop.milliseconds + options.handoverMilliseconds, then: done)
   }
 
-  private func awaitHandover(until deadline: UInt64, then done: @escaping @Sendable () -> Void) {
-    guard driver?.node.isTransferring == true, loop.milliseconds < deadline else { return stop(then: done) }
+  private func drain(until deadline: UInt64, then done: @escaping @Sendable () -> Void) {
+    flush()
+    guard let driver, driver.node.isTransferring || driver.hasRequests, loop.milliseconds < deadline else {
+      return stop(then: done)
+    }
     timer?.cancel()
     timerDeadline = 0
     timer = loop.schedule(after: UInt64(options.tickMilliseconds)) { [weak self] in
-      guard let self else { return }
-      flush()
-      awaitHandover(until: deadline, then: done)
+      self?.drain(until: deadline, then: done)
     }
   }
 
