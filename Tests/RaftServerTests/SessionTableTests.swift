@@ -1,0 +1,108 @@
+import RaftCore
+import Testing
+
+@testable import RaftServer
+
+@Suite("Client sessions (thesis §6.3)")
+struct SessionTableTests {
+  private func stamp(_ session: UInt64, _ sequence: UInt64, from lowest: UInt64 = 1) -> SessionStamp {
+    SessionStamp(session: session, sequence: sequence, lowestUnacknowledged: lowest)
+  }
+
+  private func envelope(
+    _ kind: CommandEnvelope.Kind = .command, _ stamp: SessionStamp = .none, time: UInt64 = 0, amount: Int = 1
+  ) -> Bytes {
+    CommandEnvelope(
+      kind: kind, leaderTime: time, session: stamp,
+      operation: kind == .command ? Register.Add(amount).encoded() : []
+    ).encoded()
+  }
+
+  private func entry(_ index: UInt64, _ bytes: Bytes) -> Entry<Bytes> {
+    Entry(
+      id: EntryID(term: Term(1), index: LogIndex(index)), content: .payload(bytes), bytes: UInt32(bytes.count)
+    )
+  }
+
+  private func applier(sessions: Int = 10, outcomes: Int = 10) -> Applier<Register> {
+    Applier(Register(), sessionsMax: sessions, outcomesMax: outcomes)
+  }
+
+  @Test("a command that comes twice runs once, and answers the same twice")
+  func repeatedCommand() {
+    var applier = applier()
+    _ = applier.apply(entry(5, envelope(.openSession)))
+    guard case .outcome(1) = applier.apply(entry(6, envelope(.command, stamp(5, 1)))) else {
+      Issue.record("the first copy runs")
+      return
+    }
+    guard case .repeated(let bytes) = applier.apply(entry(7, envelope(.command, stamp(5, 1)))) else {
+      Issue.record("the second copy is answered from memory")
+      return
+    }
+    #expect(bytes == 1.encoded())
+    #expect(applier.machine.value == 1)
+  }
+
+  @Test("a command of an unknown, closed or forgotten session runs nothing")
+  func unknownSession() {
+    var applier = applier(sessions: 2)
+    for index in [5, 6, 7] as [UInt64] { _ = applier.apply(entry(index, envelope(.openSession))) }
+    _ = applier.apply(entry(8, envelope(.closeSession, stamp(6, 0))))
+    for session in [5, 6, 99] as [UInt64] {
+      guard case .sessionExpired = applier.apply(entry(9, envelope(.command, stamp(session, 1)))) else {
+        Issue.record("session \(session) is not known")
+        continue
+      }
+    }
+    #expect(applier.machine.value == 0)
+  }
+
+  @Test("a late copy of an acknowledged command runs nothing")
+  func lateCopy() {
+    var applier = applier()
+    _ = applier.apply(entry(5, envelope(.openSession)))
+    _ = applier.apply(entry(6, envelope(.command, stamp(5, 1))))
+    _ = applier.apply(entry(7, envelope(.command, stamp(5, 2, from: 2))))
+    guard case .sessionExpired = applier.apply(entry(8, envelope(.command, stamp(5, 1)))) else {
+      Issue.record("an acknowledged command does not run again")
+      return
+    }
+    #expect(applier.machine.value == 2)
+  }
+
+  @Test("a client that acknowledges nothing loses its session instead of growing the table")
+  func boundedOutcomes() {
+    var applier = applier(outcomes: 3)
+    _ = applier.apply(entry(5, envelope(.openSession)))
+    for sequence in 1...3 as ClosedRange<UInt64> {
+      _ = applier.apply(entry(5 + sequence, envelope(.command, stamp(5, sequence))))
+    }
+    guard case .sessionExpired = applier.apply(entry(9, envelope(.command, stamp(5, 4)))) else {
+      Issue.record("the fourth unacknowledged command ends the session")
+      return
+    }
+    #expect(applier.machine.value == 3)
+  }
+
+  @Test("commands never see time go back, whatever leaders stamp")
+  func timeIsMonotone() {
+    var applier = applier()
+    for (index, time) in [(5, 100), (6, 90), (7, 120)] as [(UInt64, UInt64)] {
+      _ = applier.apply(entry(index, envelope(time: time)))
+    }
+    #expect(applier.machine.times == [100, 100, 120])
+  }
+
+  @Test("an entry that cannot be read changes nothing and says so")
+  func unreadableEntries() {
+    var applier = applier()
+    for bytes in [[], [1], [9, 1] + Bytes(repeating: 0, count: 40), Array(envelope().dropLast())] as [Bytes] {
+      guard case .unreadable = applier.apply(entry(5, bytes)) else {
+        Issue.record("\(bytes) is no command")
+        continue
+      }
+    }
+    #expect(applier.machine.value == 0)
+  }
+}
