@@ -117,20 +117,26 @@ enum SwiftCode {
     }
 
     private mutating func interpolation() {
-      var depth = 0
-      repeat {
+      blank()
+      blank()
+      var depth = 1
+      while depth > 0, position < bytes.count {
         if starts("(") { depth += 1 }
         if starts(")") { depth -= 1 }
-        if starts("\"") { blankNested() } else { blank() }
-      } while depth > 0 && position < bytes.count || starts("\\") && depth == 0 && position == 0
+        if starts("\"") { nestedLiteral() } else { blank() }
+      }
     }
 
-    /// A literal inside of an interpolation.
-    private mutating func blankNested() {
+    /// A literal inside of an interpolation, which is content as a whole.
+    private mutating func nestedLiteral() {
       blank()
       while position < bytes.count, !starts("\""), !starts("\n") {
-        if starts("\\") { blank() }
-        if position < bytes.count { blank() }
+        if starts("\\(") {
+          interpolation()
+        } else {
+          if starts("\\") { blank() }
+          if position < bytes.count { blank() }
+        }
       }
       if position < bytes.count { blank() }
     }
