@@ -53,7 +53,7 @@ struct SizeTests {
   static func functions(in file: SourceTree.File) -> [Function] {
     let lines = file.codeLines
     var found: [Function] = []
-    for (index, line) in lines.enumerated() {
+    for (index, line) in lines.enumerated() where line.contains("func ") || line.contains("init") {
       guard let match = line.firstMatch(of: /(^|\s)(func\s+[^\s(<]+|init[?]?(?=[(<]))/),
         !line.contains("self.init("),
         !line.contains("super.init(")

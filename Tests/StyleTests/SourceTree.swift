@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// The files of the repository, as the tests see them.
 enum SourceTree {
