@@ -93,20 +93,16 @@ struct Launcher {
     var status = ExitStatus.success
     var log = EventLog()
     for await event in replica.events {
+      if case .notAMember = event {
+        // Why the process ends is said whatever the level of the log is.
+        if status == .success { StandardError.write("raftnode: \(event)") }
+        status = .notAMember
+        Task { await replica.stop() }
+        continue
+      }
+      if case .storeFailed = event { status = .storeFailed }
       for line in log.lines(for: event, at: replica.loop.milliseconds) {
         logger.log(level: line.level, "\(line.message)")
-      }
-      switch event {
-      case .notAMember(let cluster, let address) where status == .success:
-        status = .notAMember
-        StandardError.write(
-          "raftnode: \(address) is in the running cluster \(cluster), and this node is no member of it; this version "
-            + "cannot join a running cluster")
-        Task { await replica.stop() }
-      case .storeFailed:
-        status = .storeFailed
-      default:
-        break
       }
     }
     return status

@@ -1,0 +1,36 @@
+# `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
+
+.PHONY: help build release test lint format demo demo-stop clean
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+build: ## Build everything, for debugging.
+	@Scripts/prerequisites.sh
+	swift build
+
+release: ## Build the optimised executable: .build/release/raftnode
+	@Scripts/prerequisites.sh
+	swift build --configuration release --product raftnode
+
+test: ## Check the format, then build and run all tests.
+	@Scripts/prerequisites.sh
+	@Scripts/test.sh
+
+lint: ## Check the format.
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples
+
+format: ## Put all sources into the format.
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Examples
+
+demo: ## Build, start a cluster of three nodes, write through one and read through another.
+	@Scripts/prerequisites.sh
+	swift build --product raftnode
+	@Scripts/demo.sh start
+
+demo-stop: ## Stop the nodes that `make demo` has started.
+	@Scripts/demo.sh stop
+
+clean: ## Stop the demo and remove everything that was built.
+	@Scripts/demo.sh stop
+	rm -rf .build
