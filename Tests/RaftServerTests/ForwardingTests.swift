@@ -10,8 +10,9 @@ struct DriverNetwork {
   var now: UInt64 = 0
   var frames: [(from: Int, to: Int, frame: Frame)] = []
   var completions: [[Completion<Register>]] = []
+  var events: [[ReplicaEvent]] = []
 
-  init(_ count: Int) throws {
+  init(_ count: Int, options: ReplicaOptions = ReplicaOptions()) throws {
     let members = (1...count).map {
       Member(id: NodeID(UInt64($0)), address: "127.0.0.1:\($0)", store: .memory)
     }
@@ -20,8 +21,9 @@ struct DriverNetwork {
       drivers.append(
         try Driver(
           id: member.id, boot: UInt64(100 + position), address: member.address, machine: Register(),
-          recovered: state, options: ReplicaOptions(), seed: UInt64(position + 1), now: moment))
+          recovered: state, options: options, seed: UInt64(position + 1), now: moment))
       completions.append([])
+      events.append([])
     }
     for from in drivers.indices {
       for to in drivers.indices where to != from {
@@ -47,6 +49,7 @@ struct DriverNetwork {
       while let frame = try decoder.next() { frames.append((position, to, frame)) }
     }
     completions[position] += drivers[position].effects.takeCompletions()
+    events[position] += drivers[position].effects.takeEvents()
   }
 
   /// Delivers the frames that `take` chooses, until there are none; others stay where they are.
@@ -160,7 +163,8 @@ struct ForwardingTests {
     let hasTarget = network.drivers[leader].handOver()
     #expect(hasTarget)
     try network.deliver { _, _, frame in frame.header.kind != .forward }
-    let next = try #require(network.drivers.indices.first { $0 != leader && network.drivers[$0].node.isLeader })
+    let next = try #require(
+      network.drivers.indices.first { $0 != leader && network.drivers[$0].node.isLeader })
     #expect(next != leader)
     let late = network.add(6, at: follower)
     try network.deliver()
@@ -189,5 +193,37 @@ struct ForwardingTests {
     }
     #expect(network.ending(ticket, at: leader)?.hasPrefix("not executed") == true)
     #expect(network.drivers.allSatisfy { $0.applier.machine.value == 0 })
+  }
+}
+
+@Suite("Compacting the log")
+struct CompactionTests {
+  @Test("what a member lacks is kept, up to a limit of bytes; beyond it the member is left behind and named")
+  func keepsWhatMembersLack() throws {
+    var options = ReplicaOptions()
+    options.retainedEntries = 4
+    options.logBytesMax = 2_000
+    var network = try DriverNetwork(3, options: options)
+    let leader = try network.elect()
+    let absent = (leader + 1) % 3
+    func write(_ count: Int) throws {
+      for _ in 0..<count {
+        _ = network.add(1, at: leader)
+        try network.deliver { from, to, _ in from != absent && to != absent }
+        network.frames.removeAll()
+        network.now += 1
+        if let index = network.drivers[leader].compaction { network.drivers[leader].compact(through: index) }
+      }
+    }
+    try write(20)
+    #expect(network.drivers[leader].node.baseIndex == .zero)
+    try write(200)
+    #expect(network.drivers[leader].node.baseIndex > LogIndex(100))
+    #expect(network.drivers[leader].node.isLeader)
+    for _ in 0..<100 {
+      network.now += 1
+      try network.deliver()
+    }
+    #expect(network.events[leader].contains(.memberLeftBehind(address: "127.0.0.1:\(absent + 1)")))
   }
 }

@@ -74,6 +74,10 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// Through here every member is known to hold the log durably, and this node has applied it: it may be compacted
   /// without anybody missing it.
   public var compactableIndex: LogIndex { min(engine.heldByAll, engine.appliedIndex) }
+  /// The lowest index through which the log may be compacted so that its applied part takes at most `bytes` bytes.
+  public func compactionIndex(keepingAppliedBytes bytes: UInt64) -> LogIndex {
+    engine.log.firstIndex(through: engine.appliedIndex, bytesAtMost: bytes)
+  }
   /// Ticks until time alone makes this node act; a driver may sleep as long.
   public var ticksUntilNextDeadline: UInt64 {
     let deadline = engine.nextDeadline
@@ -217,8 +221,10 @@ public struct RaftNode<Payload: Sendable>: Sendable {
 
   /// Forgets the log through `index`.
   ///
-  /// - Precondition: `index` is at most the applied index. A peer that still needs what is forgotten cannot be brought
-  ///   up to date by this node: stay within ``compactableIndex``.
+  /// A peer that still needs what is forgotten cannot be brought up to date by this node; within ``compactableIndex``
+  /// there is none.
+  ///
+  /// - Precondition: `index` is at most the applied index.
   public mutating func compact(through index: LogIndex) {
     precondition(index <= engine.appliedIndex, "only applied entries can be compacted")
     engine.log.compact(through: index)

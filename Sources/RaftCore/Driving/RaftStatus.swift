@@ -38,6 +38,8 @@ public struct PeerStatus: Hashable, Sendable {
   public let inflightMessages: Int
   /// Their payload bytes.
   public let inflightBytes: Int
+  /// Whether it needs entries that are compacted away, so that it cannot catch up.
+  public let isLeftBehind: Bool
   /// When it was last heard from.
   public let lastHeard: Ticks
 }
@@ -51,7 +53,8 @@ extension Consensus {
       peers: progress.peers.map { peer in
         PeerStatus(
           id: peer.id, matchIndex: peer.match, nextIndex: peer.next, inflightMessages: peer.inflight.messages,
-          inflightBytes: peer.inflight.bytes, lastHeard: peer.lastHeard)
+          inflightBytes: peer.inflight.bytes, isLeftBehind: peer.state == .needsSnapshot,
+          lastHeard: peer.lastHeard)
       })
   }
 }

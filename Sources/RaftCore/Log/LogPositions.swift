@@ -83,6 +83,18 @@ struct LogPositions: Sendable {
     return low
   }
 
+  /// The lowest index such that `(index, through]` takes at most `limit` bytes.
+  func firstIndex(through: LogIndex, bytesAtMost limit: UInt64) -> LogIndex {
+    let end = totals[slot(of: through)]
+    var low = base.index
+    var high = through
+    while low < high {
+      let middle = LogIndex((low.rawValue + high.rawValue) / 2)
+      if end - totals[slot(of: middle)] <= limit { high = middle } else { low = middle.next }
+    }
+    return low
+  }
+
   mutating func append(term: Term, bytes: UInt32) {
     assert(term >= last.term, "terms in a log only grow")
     lastIndex = lastIndex.next

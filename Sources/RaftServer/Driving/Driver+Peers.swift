@@ -84,6 +84,16 @@ extension Driver {
     }
   }
 
+  /// Reports members that cannot catch up any more, each once.
+  mutating func reportLeftBehind() {
+    guard node.isLeader else { return }
+    let now = node.status.peers.filter(\.isLeftBehind).map(\.id)
+    for peer in now where !leftBehind.contains(peer) {
+      effects.report(.memberLeftBehind(address: name(of: peer)))
+    }
+    leftBehind = now
+  }
+
   /// Reports another role or leader, and asks reads of a lost leader again.
   mutating func reportChanges() {
     let role = currentRole

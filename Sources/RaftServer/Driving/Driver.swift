@@ -58,6 +58,8 @@ package struct Driver<Machine: StateMachine>: Sendable {
   var reportedLeader: NodeID?
   var reportedTerm = Term.zero
   var nextDeadlineCheck = Ticks.zero
+  /// Members that were reported as left behind.
+  var leftBehind: [NodeID] = []
 
   /// One leadership.
   struct ForwardTarget: Hashable, Sendable {
@@ -93,6 +95,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
       nextDeadlineCheck = moment.ticks + Self.deadlineCheckTicks
       expireRequests()
       reportSilentMembers()
+      reportLeftBehind()
     }
     expireStaleForwards()
     reads.expire(now: moment.ticks)
@@ -216,9 +219,13 @@ package struct Driver<Machine: StateMachine>: Sendable {
   }
 
   /// The index through which the log may be compacted now; nil if that is not worth the while yet.
+  ///
+  /// Up to a limit of bytes everything is kept that some member still lacks, because nothing else could bring that
+  /// member up to date. Beyond the limit the cluster is worth more than the member, which may be gone for good.
   package var compaction: LogIndex? {
     let limit = node.compactableIndex.rawValue
-    let target = limit > UInt64(options.retainedEntries) ? limit - UInt64(options.retainedEntries) : 0
+    var target = limit > UInt64(options.retainedEntries) ? limit - UInt64(options.retainedEntries) : 0
+    target = max(target, node.compactionIndex(keepingAppliedBytes: options.logBytesMax).rawValue)
     return target >= node.baseIndex.rawValue + UInt64(max(options.retainedEntries, 1))
       ? LogIndex(target) : nil
   }

@@ -18,6 +18,8 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case memberReachable(address: String)
   /// A member could not be reached for the time that the options name.
   case memberUnreachable(address: String)
+  /// A member lags so far behind that what it needs is no longer kept. It cannot catch up, and counts as failed.
+  case memberLeftBehind(address: String)
   /// A peer refused this node, or this node a peer.
   case refused(address: String, reason: String)
   /// Something arrived on the port that no correct peer sends.
@@ -47,6 +49,8 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
     case .leaderChanged(nil, let term): "no leader known in term \(term)"
     case .memberReachable(let address): "found \(address)"
     case .memberUnreachable(let address): "lost \(address): it cannot be reached"
+    case .memberLeftBehind(let address):
+      "\(address) lags too far behind: what it needs of the log is no longer kept, and it counts as failed"
     case .refused(let address, let reason): "refused by or for \(address): \(reason)"
     case .violation(let address, let reason): "bad traffic from \(address): \(reason)"
     case .unreadableEntry(let index, let reason): "entry \(index) cannot be read by this version: \(reason)"

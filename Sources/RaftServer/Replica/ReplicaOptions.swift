@@ -22,6 +22,9 @@ public struct ReplicaOptions: Hashable, Sendable {
   public var applyBytesMax = 4 << 20
   /// How many applied entries are kept although every member holds them. Default 4,096.
   public var retainedEntries = 4_096
+  /// The most payload bytes of applied entries that are kept for members that lag; beyond it a member is left behind
+  /// rather than that the node runs out of memory. 1 or more. Default 1 GiB.
+  public var logBytesMax: UInt64 = 1 << 30
   /// A silent member is reported as unreachable after this many milliseconds, 1 or more. Default 1,000.
   public var unreachableMilliseconds: UInt64 = 1_000
   /// How long a leader that stops waits for another to take over, in milliseconds, 1 or more. Default 2,000.
@@ -48,6 +51,7 @@ public struct ReplicaOptions: Hashable, Sendable {
       ("requestMilliseconds", Int(clamping: requestMilliseconds)), ("commandBytesMax", commandBytesMax),
       ("requestsMax", requestsMax), ("requestBytesMax", requestBytesMax), ("applyBytesMax", applyBytesMax),
       ("unreachableMilliseconds", Int(clamping: unreachableMilliseconds)),
+      ("logBytesMax", Int(clamping: logBytesMax)),
       ("handoverMilliseconds", Int(clamping: handoverMilliseconds)), ("sessionsMax", sessionsMax),
       ("sessionOutcomesMax", sessionOutcomesMax),
     ] where value < 1 {
