@@ -54,7 +54,8 @@ let package = Package(
     .testTarget(name: "RaftServerTests", dependencies: ["RaftServer"], swiftSettings: settings),
     .testTarget(name: "RaftKVTests", dependencies: ["RaftKV"], swiftSettings: settings),
     .testTarget(name: "RaftSimulationTests", dependencies: ["RaftSimulation"], swiftSettings: settings),
-    .testTarget(name: "RaftNodeTests", dependencies: ["raftnode", "RaftServer", logging], swiftSettings: settings),
+    .testTarget(
+      name: "RaftNodeTests", dependencies: ["raftnode", "RaftServer", logging], swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests",
       dependencies: ["raftnode", "CustomStateMachine", "ReadmeExample"], swiftSettings: settings),
