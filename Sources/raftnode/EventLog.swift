@@ -34,9 +34,8 @@ struct EventLog: Sendable {
         return lines
       }
       logged.append(line.message)
-    case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable,
-      .unreadableEntry,
-      .storeFailed, .stopped:
+    case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable, .memberLeftBehind,
+      .unreadableEntry, .storeFailed, .stopped:
       break
     }
     lines.append(line)
@@ -58,7 +57,7 @@ struct EventLog: Sendable {
     case .waiting, .founded, .memberReachable, .stopped: .info
     case .roleChanged(let role, _): role == .candidate ? .debug : .info
     case .leaderChanged(let address, _): address == nil ? .notice : .info
-    case .memberUnreachable, .foundersDiffer, .refused, .violation: .warning
+    case .memberUnreachable, .memberLeftBehind, .foundersDiffer, .refused, .violation: .warning
     case .notAMember, .unreadableEntry: .error
     case .storeFailed: .critical
     }
