@@ -34,7 +34,8 @@ struct EventLog: Sendable {
         return lines
       }
       logged.append(line.message)
-    case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable, .memberLeftBehind,
+    case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable,
+      .memberLeftBehind,
       .unreadableEntry, .storeFailed, .stopped:
       break
     }
