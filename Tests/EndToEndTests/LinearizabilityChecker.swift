@@ -99,9 +99,19 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
 
   /// A state that the register may be in.
   private struct Configuration: Hashable {
-    var value: Value?
-    /// The operations under way that have happened, by their slots.
+    /// The number of the value; see ``values``.
+    var value = 0
+    /// The operations under way that have happened and will end, by their slots.
     var happened = SlotSet()
+    /// The writes of unknown outcome that have happened, by their slots.
+    var spent = SlotSet()
+  }
+
+  /// An operation, as the search needs it.
+  private struct Step {
+    let isWrite: Bool
+    let value: Int
+    let isUnknown: Bool
   }
 
   private struct Event {
@@ -111,9 +121,13 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
   }
 
   private let operations: [Operation]
+  private let steps: [Step]
+  /// All values, so that the search handles their numbers. The first is absence.
+  private let values: [Value?]
   private let configurationsMax: Int
   private var configurations = [Configuration()]
-  /// The operations under way, by slot; nil for a free slot. Slots are used again, so that sets of them stay small.
+  /// The operations under way, by slot; nil for a free slot. Slots are used again, so that sets of them stay small; but
+  /// a write of unknown outcome is under way for ever.
   private var slots: [Int?] = []
   private var slotOf: [Int: Int] = [:]
 
@@ -128,6 +142,22 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
       case (.write(let value), .unknown): seen.contains(value)
       }
     }
+    var values: [Value?] = [nil]
+    var numbers: [Value?: Int] = [nil: 0]
+    steps = operations.map { operation in
+      let (isWrite, value): (Bool, Value?) =
+        switch operation.action {
+        case .write(let value): (true, value)
+        case .read(let value): (false, value)
+        }
+      let number = numbers[value] ?? values.count
+      if number == values.count {
+        values.append(value)
+        numbers[value] = number
+      }
+      return Step(isWrite: isWrite, value: number, isUnknown: operation.ending == .unknown)
+    }
+    self.values = values
     self.configurationsMax = configurationsMax
   }
 
@@ -164,8 +194,9 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
     let slot = slots.firstIndex(of: nil) ?? slots.count
     if slot == slots.count { slots.append(operation) } else { slots[slot] = operation }
     slotOf[operation] = slot
-    guard case .read(let seen) = operations[operation].action else { return }
-    for position in configurations.indices where configurations[position].value == seen {
+    let step = steps[operation]
+    guard !step.isWrite else { return }
+    for position in configurations.indices where configurations[position].value == step.value {
       configurations[position].happened.insert(slot)
     }
   }
@@ -187,7 +218,7 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
         configuration.happened.remove(slot)
         remaining.append(configuration)
       } else {
-        for next in successors(of: configuration) { visited.append(next) }
+        appendSuccessors(of: configuration, to: &visited)
       }
     }
     slots[slot] = nil
@@ -197,27 +228,42 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
 
   /// What may happen next: one of the writes under way, and with it at once all reads under way that saw its value. A
   /// read changes nothing, so that letting it happen as soon as it can rules no order out.
-  private func successors(of configuration: Configuration) -> [Configuration] {
-    var successors: [Configuration] = []
-    for (slot, operation) in slots.enumerated() where !configuration.happened.contains(slot) {
-      guard let operation, case .write(let value) = operations[operation].action else { continue }
-      var next = configuration
-      next.value = value
-      next.happened.insert(slot)
-      for (other, reader) in slots.enumerated() {
-        if let reader, operations[reader].action == .read(value) { next.happened.insert(other) }
+  private func appendSuccessors(of configuration: Configuration, to list: inout ConfigurationList) {
+    for (slot, operation) in slots.enumerated() {
+      guard let operation, steps[operation].isWrite, !configuration.happened.contains(slot),
+        !configuration.spent.contains(slot)
+      else {
+        continue
       }
-      successors.append(next)
+      let step = steps[operation]
+      var next = configuration
+      next.value = step.value
+      if step.isUnknown { next.spent.insert(slot) } else { next.happened.insert(slot) }
+      for (other, reader) in slots.enumerated() {
+        if let reader, !steps[reader].isWrite, steps[reader].value == step.value { next.happened.insert(other) }
+      }
+      list.append(next)
     }
-    return successors
   }
 
+  /// Configurations without those that allow nothing that another one does not allow too.
   private struct ConfigurationList {
-    private(set) var elements: [Configuration] = []
-    private var contained: Set<Configuration> = []
+    private struct Situation: Hashable {
+      let value: Int
+      let happened: SlotSet
+    }
 
+    private(set) var elements: [Configuration] = []
+    private var spent: [Situation: [SlotSet]] = [:]
+
+    /// Adds a configuration, unless there is one in the same situation that has spent no other writes of unknown
+    /// outcome: what is not spent may still happen, or never. Without this rule, each such write that was overwritten
+    /// would double the configurations.
     mutating func append(_ configuration: Configuration) {
-      if contained.insert(configuration).inserted { elements.append(configuration) }
+      let situation = Situation(value: configuration.value, happened: configuration.happened)
+      guard spent[situation]?.contains(where: { $0.isSubset(of: configuration.spent) }) != true else { return }
+      spent[situation, default: []].append(configuration.spent)
+      elements.append(configuration)
     }
   }
 
@@ -226,7 +272,7 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
   private func explain(_ operation: Int, _ before: [Configuration]) -> String {
     var possible: [String] = []
     for configuration in before {
-      let text = Self.text(configuration.value)
+      let text = Self.text(values[configuration.value])
       if !possible.contains(text) { possible.append(text) }
     }
     let underWay = slots.compactMap { $0 }.filter { $0 != operation }.map { describe($0) }
@@ -252,23 +298,32 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
 
 /// A small set of small numbers. Equal sets are equal values.
 private struct SlotSet: Hashable {
-  /// One bit for each number; the last word is not 0.
-  private var words: [UInt64] = []
+  /// One bit for each number below 64.
+  private var low: UInt64 = 0
+  /// One bit for each further number; the last word is not 0.
+  private var high: [UInt64] = []
 
   func contains(_ slot: Int) -> Bool {
-    let word = slot / 64
-    return word < words.count && words[word] & (1 << UInt64(slot % 64)) != 0
+    guard slot >= 64 else { return low & (1 << UInt64(slot)) != 0 }
+    let word = slot / 64 - 1
+    return word < high.count && high[word] & (1 << UInt64(slot % 64)) != 0
+  }
+
+  func isSubset(of other: SlotSet) -> Bool {
+    low & ~other.low == 0 && high.count <= other.high.count && zip(high, other.high).allSatisfy { $0 & ~$1 == 0 }
   }
 
   mutating func insert(_ slot: Int) {
-    let word = slot / 64
-    while words.count <= word { words.append(0) }
-    words[word] |= 1 << UInt64(slot % 64)
+    guard slot >= 64 else { return low |= 1 << UInt64(slot) }
+    let word = slot / 64 - 1
+    while high.count <= word { high.append(0) }
+    high[word] |= 1 << UInt64(slot % 64)
   }
 
   mutating func remove(_ slot: Int) {
     guard contains(slot) else { return }
-    words[slot / 64] &= ~(1 << UInt64(slot % 64))
-    while words.last == 0 { words.removeLast() }
+    guard slot >= 64 else { return low &= ~(1 << UInt64(slot)) }
+    high[slot / 64 - 1] &= ~(1 << UInt64(slot % 64))
+    while high.last == 0 { high.removeLast() }
   }
 }
