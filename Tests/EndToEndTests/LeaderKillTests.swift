@@ -52,7 +52,7 @@ extension EndToEnd {
     /// A memory node that was started again has forgotten what it held. It must not be taken for the one it was.
     private func expectRefusal(of restarted: [NodeProcess]) throws {
       for node in restarted {
-        #expect(try node.process.awaitEnd() == .exited(78))
+        #expect(try node.process.awaitEnd() == .exited(77))
         let line = node.log.split(separator: "\n").last { $0.hasPrefix("raftnode: ") }
         #expect(line?.contains("this node is no member of it") == true, "\(node.address) logged:\n\(node.log)")
       }
