@@ -58,7 +58,8 @@ let package = Package(
       name: "RaftNodeTests", dependencies: ["raftnode", "RaftServer", logging], swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["raftnode", "CustomStateMachine", "ReadmeExample"], swiftSettings: settings),
+      dependencies: ["RaftCore", "RaftTransport", "raftnode", "CustomStateMachine", "ReadmeExample"],
+      swiftSettings: settings),
     .testTarget(name: "StyleTests", swiftSettings: settings),
   ]
 )

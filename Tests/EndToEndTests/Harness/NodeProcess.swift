@@ -1,0 +1,126 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// One node: the built `raftnode` at a port of its own.
+final class NodeProcess: Sendable {
+  let port: Port
+  private let arguments: [String]
+  private let child: Mutex<ChildProcess>
+
+  /// Starts a node.
+  ///
+  /// - Parameters:
+  ///   - port: Where it listens.
+  ///   - peers: Addresses of the others.
+  ///   - options: Further arguments.
+  init(at port: Port, peers: [String] = [], options: [String] = []) throws {
+    self.port = port
+    arguments =
+      ["--ip", port.address] + (peers.isEmpty ? [] : ["--peers", peers.joined(separator: ",")]) + options
+    child = Mutex(try ChildProcess(try BuiltProduct.path("raftnode"), arguments))
+  }
+
+  var address: String { port.address }
+
+  /// The process that runs now, or ran last.
+  var process: ChildProcess { child.withLock { $0 } }
+
+  /// Whether it has not ended.
+  var isAlive: Bool { process.end == nil }
+
+  /// What the process has logged.
+  var log: String { process.errors }
+
+  func send(_ signal: Int32) { process.send(signal) }
+
+  /// Ends it with a signal and waits for that.
+  @discardableResult
+  func end(by signal: Int32) throws -> ProcessEnd {
+    send(signal)
+    return try process.awaitEnd()
+  }
+
+  /// Starts it again as it was started, once it has ended.
+  func startAgain() throws {
+    try #require(!isAlive, "a node is started again when it has ended")
+    let again = try ChildProcess(try BuiltProduct.path("raftnode"), arguments)
+    child.withLock { $0 = again }
+  }
+
+  /// A connection that stays open.
+  func connect(patience seconds: Int = 30) throws(SocketFailure) -> SocketClient {
+    try SocketClient(to: port.number, patience: seconds)
+  }
+
+  /// Asks on a connection of its own.
+  func ask(_ request: String, patience seconds: Int = 30) throws -> Answer {
+    try SocketClient.askOnce(request, of: port.number, patience: seconds)
+  }
+
+  /// What it says of itself; nil if it does not answer.
+  ///
+  /// A stopped process accepts connections, so the patience is short.
+  func status() throws -> NodeStatus? {
+    do {
+      return try NodeStatus(ask(Request.status, patience: 5))
+    } catch is SocketFailure {
+      return nil
+    } catch where !isAlive {
+      return nil
+    }
+  }
+
+  /// Waits until it answers.
+  @discardableResult
+  func awaitAnswer() throws -> NodeStatus {
+    try eventually("\(address) answers; it logged:\n\(log)") { try whileAlive { try status() } }
+  }
+
+  /// Waits until it knows a leader.
+  @discardableResult
+  func awaitLeader(within seconds: Double = 30) throws -> NodeStatus {
+    try eventually("\(address) knows a leader; it logged:\n\(log)", within: seconds) {
+      try whileAlive {
+        guard let status = try status(), status.leader != nil else { return nil }
+        return status
+      }
+    }
+  }
+
+  /// Waits until it has logged `text`.
+  func awaitLog(_ text: String, within seconds: Double = 30) throws {
+    try eventually("\(address) logs '\(text)'; it logged:\n\(log)", within: seconds) {
+      log.contains(text) ? () : nil
+    }
+  }
+
+  private func whileAlive<Value>(_ body: () throws -> Value) throws -> Value {
+    let value = try body()
+    if let end = process.end { throw NeverHappened("\(address) runs on; it ended, \(end), and logged:\n\(log)") }
+    return value
+  }
+}
+
+/// Runs `body` with a cluster of one that is ready.
+func withNode<Value>(_ options: [String] = [], _ body: (NodeProcess) async throws -> Value) async throws -> Value {
+  try await withCluster(of: 1, options) { try await body($0.nodes[0]) }
+}
+
+/// Runs `body` with a cluster that is ready. Its nodes are gone afterwards, whatever happens; what they logged is
+/// printed if `body` throws.
+func withCluster<Value>(
+  of count: Int, _ options: [String] = [], _ body: (ClusterOfProcesses) async throws -> Value
+) async throws -> Value {
+  let cluster = try ClusterOfProcesses(of: count, options)
+  defer { cluster.kill() }
+  do {
+    try cluster.awaitLeader()
+    return try await body(cluster)
+  } catch {
+    for node in cluster.nodes {
+      print("--- \(node.address) logged:\n\(node.log.suffix(4_000))", terminator: "---\n")
+    }
+    throw error
+  }
+}
