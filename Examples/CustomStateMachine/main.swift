@@ -47,8 +47,8 @@ struct Auction: StateMachine {
 }
 
 /// Starts three nodes, which found their cluster together.
-func startThreeNodes(firstPort: UInt16) async throws -> [Replica<Auction>] {
-  let addresses = (0..<3).map { "127.0.0.1:\(firstPort + UInt16($0))" }
+func startNodes(at ports: [UInt16]) async throws -> [Replica<Auction>] {
+  let addresses = ports.map { "127.0.0.1:\($0)" }
   var replicas: [Replica<Auction>] = []
   for address in addresses {
     replicas.append(try await Replica.start(Auction(), at: address, peers: addresses))
@@ -59,8 +59,9 @@ func startThreeNodes(firstPort: UInt16) async throws -> [Replica<Auction>] {
   return replicas
 }
 
-let firstPort = CommandLine.arguments.dropFirst().first.flatMap { UInt16($0) } ?? 5_100
-let replicas = try await startThreeNodes(firstPort: firstPort)
+// Ports may be given: CustomStateMachine 5100 5101 5102
+let given = CommandLine.arguments.dropFirst().compactMap { UInt16($0) }
+let replicas = try await startNodes(at: given.count == 3 ? given : [5_100, 5_101, 5_102])
 
 // Any node takes a command; the session makes sure that a repeated one runs once.
 let session = try await replicas[0].openSession()

@@ -94,7 +94,8 @@ extension EndToEnd {
     func deepNesting() async throws {
       try await withNode { node in
         try await Witness.watching(node) {
-          let answer = try node.ask(#"{"type":"put","key":"k","value":"# + String(repeating: "[", count: 100_000))
+          let answer = try node.ask(
+            #"{"type":"put","key":"k","value":"# + String(repeating: "[", count: 100_000))
           #expect(answer.refusal?.code == "too_deep")
         }
       }
@@ -150,7 +151,9 @@ extension EndToEnd {
     @Test("may never take their answers")
     func answersThatNobodyReads() async throws {
       try await withNode { node in
-        #expect(try node.ask(Request.put("large", "\"\(String(repeating: "v", count: 1 << 20))".dropLast() + "\"")).isSuccess)
+        #expect(
+          try node.ask(Request.put("large", "\"\(String(repeating: "v", count: 1 << 20))".dropLast() + "\""))
+            .isSuccess)
         try await Witness.watching(node) {
           let greedy = try (0..<8).map { _ in try node.connect() }
           for client in greedy {
@@ -180,7 +183,9 @@ extension EndToEnd {
           #expect(try idle[0].ask(Request.put("k", "1")).isSuccess)
           #expect(try idle[1_498].ask(Request.get("k")).value == "1")
           idle.removeFirst(1_000)
-          try eventually("a new client finds a place") { try? node.ask(Request.get("k")).value == "1" ? () : nil }
+          try eventually("a new client finds a place") {
+            try? node.ask(Request.get("k")).value == "1" ? () : nil
+          }
         }
       }
     }

@@ -25,7 +25,8 @@ extension EndToEnd {
       try await withCluster(of: 3) { cluster async throws in
         for node in cluster.nodes {
           for request in [
-            #"{"type":"delete","key":"k"}"#, #"{"type":"delete","key":"k","namespace":"default","delete":true}"#,
+            #"{"type":"delete","key":"k"}"#,
+            #"{"type":"delete","key":"k","namespace":"default","delete":true}"#,
           ] {
             #expect(try node.ask(Request.put("k", "1")).isSuccess)
             #expect(try node.ask(request).text == #"{"type":"delete","data":true}"#)
@@ -58,8 +59,10 @@ extension EndToEnd {
     @Test("get values of every JSON type back as they were put")
     func valuesComeBack() async throws {
       let values = [
-        "42", "-0", "1.5", "1e400", "1180591620717411303424", #""text""#, #""""#, #""\"quoted\" \\ \n""#, #""é €😀""#,
-        "true", "false", "null", "0", "[]", "{}", "[1,[2,[3,null]],\"4\"]", #"{"z":1,"a":{"y":[true,false]},"b":null}"#,
+        "42", "-0", "1.5", "1e400", "1180591620717411303424", #""text""#, #""""#, #""\"quoted\" \\ \n""#,
+        #""é €😀""#,
+        "true", "false", "null", "0", "[]", "{}", "[1,[2,[3,null]],\"4\"]",
+        #"{"z":1,"a":{"y":[true,false]},"b":null}"#,
       ]
       try await withCluster(of: 3) { cluster async throws in
         for (number, value) in values.enumerated() {
@@ -74,12 +77,14 @@ extension EndToEnd {
     @Test("name the same key raw or escaped")
     func keysAreUnicode() async throws {
       try await withCluster(of: 3) { cluster async throws in
-        #expect(try cluster.nodes[0].ask(#" {"type":"put","key":"caf\u00e9 \ud83d\ude00","value":1}"#).isSuccess)
+        #expect(
+          try cluster.nodes[0].ask(#" {"type":"put","key":"caf\u00e9 \ud83d\ude00","value":1}"#).isSuccess)
         #expect(try cluster.nodes[1].ask(Request.get("café 😀")).value == "1")
       }
     }
 
-    @Test("put values of up to 1 MiB through any node", arguments: [850, 1_000, 1_025, 65_536, (1 << 20) - 2])
+    @Test(
+      "put values of up to 1 MiB through any node", arguments: [850, 1_000, 1_025, 65_536, (1 << 20) - 2])
     func largeValues(bytes: Int) async throws {
       try await withCluster(of: 3) { cluster async throws in
         for (number, node) in cluster.nodes.enumerated() {
@@ -94,7 +99,9 @@ extension EndToEnd {
     func smallAnswersComeInOnePiece() async throws {
       try await withCluster(of: 3) { cluster in
         for bytes in [0, 100, 900, 970] {
-          #expect(try cluster.nodes[0].ask(Request.put("k", "\"\(String(repeating: "v", count: bytes))\"")).isSuccess)
+          #expect(
+            try cluster.nodes[0].ask(Request.put("k", "\"\(String(repeating: "v", count: bytes))\""))
+              .isSuccess)
           for round in 0..<30 {
             let client = try cluster.nodes[round % 3].connect()
             try client.send(Request.get("k"))
@@ -107,14 +114,18 @@ extension EndToEnd {
       }
     }
 
-    @Test("keep a connection open and pipeline on it, answered line by line, in order", arguments: ["\n", " \r\n", "keep"])
+    @Test(
+      "keep a connection open and pipeline on it, answered line by line, in order",
+      arguments: ["\n", " \r\n", "keep"])
     func pipelining(separator: String) async throws {
       try await withCluster(of: 3) { cluster in
         for node in cluster.nodes {
           let client = try node.connect()
           var text = ""
           for number in 0..<150 {
-            for request in [Request.put("k", "\(number)"), Request.get("k"), Request.delete("k"), Request.get("k")] {
+            for request in [
+              Request.put("k", "\(number)"), Request.get("k"), Request.delete("k"), Request.get("k"),
+            ] {
               text += separator == "keep" ? request.dropLast() + #","keep":true}"# : request + separator
             }
           }

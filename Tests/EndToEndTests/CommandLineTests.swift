@@ -9,7 +9,8 @@ extension EndToEnd {
       arguments: [
         [], ["--ip", "nonsense"], ["--ip", "127.0.0.1:0x10"], ["--ip", "127.0.0.1:70000"],
         ["--ip", "127.0.0.1:1", "--peers", "a,,b"], ["--ip", "127.0.0.1:1", "--peers", "127.0.0.1"],
-        ["--ip", "127.0.0.1:1", "--peers", "127.0.0.1:2,127.0.0.1:2"], ["--ip", "127.0.0.1:1", "--peers", ""],
+        ["--ip", "127.0.0.1:1", "--peers", "127.0.0.1:2,127.0.0.1:2"],
+        ["--ip", "127.0.0.1:1", "--peers", ""],
         ["--ip", "127.0.0.1:1", "--store", "memory", "-d"], ["--ip", "127.0.0.1:1", "--store", "tape"],
         ["--ip", "127.0.0.1:1", "--store", "memory", "--database", "name"],
         ["--ip", "127.0.0.1:1", "--ip", "127.0.0.1:2"], ["--ip", "127.0.0.1:1", "--timeout", "soon"],
@@ -50,7 +51,9 @@ extension EndToEnd {
     func originalSpellings() async throws {
       let ports = try (0..<3).map { _ in try Port() }
       let all = ports.map(\.address)
-      let nodes = try ports.map { try NodeProcess(at: $0, peers: all, options: ["-t", "2", "-v", "./data", "--store", "memory"]) }
+      let nodes = try ports.map {
+        try NodeProcess(at: $0, peers: all, options: ["-t", "2", "-v", "./data", "--store", "memory"])
+      }
       defer { for node in nodes { node.send(SIGKILL) } }
       for node in nodes { try node.awaitLeader() }
       #expect(try nodes[0].ask(Request.put("k", "1")).isSuccess)
@@ -70,11 +73,14 @@ extension EndToEnd {
         let used = try node.process.processorSeconds()
         try eventually("two seconds pass") { monotonicNanoseconds() >= start + 2_000_000_000 ? () : nil }
         let passed = Double(monotonicNanoseconds() - start) / 1e9
-        #expect(try node.process.processorSeconds() - used < passed / 2, "an idle node has the processor to itself")
+        #expect(
+          try node.process.processorSeconds() - used < passed / 2, "an idle node has the processor to itself")
       }
     }
 
-    @Test("can be started again at once at the same port, however it ended", arguments: [SIGTERM, SIGINT, SIGKILL])
+    @Test(
+      "can be started again at once at the same port, however it ended",
+      arguments: [SIGTERM, SIGINT, SIGKILL])
     func restartsAtOnce(signal: Int32) async throws {
       try await withNode { node in
         for _ in 0..<3 {

@@ -4,7 +4,9 @@ import Testing
 extension EndToEnd {
   @Suite("Nodes that stop, pause and go")
   struct FailureTests {
-    @Test("a leader that is told to stop hands over, ends with status 0, and loses nothing", arguments: [SIGTERM, SIGINT])
+    @Test(
+      "a leader that is told to stop hands over, ends with status 0, and loses nothing",
+      arguments: [SIGTERM, SIGINT])
     func gracefulStop(signal: Int32) async throws {
       try await withCluster(of: 3) { cluster in
         let workload = Workload(on: cluster, keys: ["a", "b", "c", "d", "e", "f"])
@@ -60,7 +62,9 @@ extension EndToEnd {
         follower.send(SIGSTOP)
         defer { follower.send(SIGCONT) }
         let client = try leader.connect()
-        for number in 0..<500 { #expect(try client.ask(Request.put("k-\(number % 50)", "\(number)")).isSuccess) }
+        for number in 0..<500 {
+          #expect(try client.ask(Request.put("k-\(number % 50)", "\(number)")).isSuccess)
+        }
         follower.send(SIGCONT)
         #expect(try follower.ask(Request.get("k-49")).value == "499")
         #expect(try follower.ask(Request.get("k-0")).value == "450")
@@ -141,7 +145,10 @@ extension EndToEnd {
         #expect(try node.ask(Request.put("k", "1")).refusal?.code == "not_ready")
         #expect(try node.status()?.leader == nil)
       }
-      #expect(first.log.contains("for the nodes \(([ports[0], ports[1], ports[2]].map(\.address)).sorted().joined(separator: ", "))"))
+      #expect(
+        first.log.contains(
+          "for the nodes \(([ports[0], ports[1], ports[2]].map(\.address)).sorted().joined(separator: ", "))")
+      )
       try second.end(by: SIGTERM)
       let agreeing = try NodeProcess(at: ports[1], peers: two)
       defer { agreeing.send(SIGKILL) }

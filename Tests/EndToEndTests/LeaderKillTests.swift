@@ -9,7 +9,8 @@ extension EndToEnd {
     private static let clientCount = 16
     private static let killCount = 3
 
-    @Test("lose no acknowledged write, answer no stale read, and keep every promise that a write never happens")
+    @Test(
+      "lose no acknowledged write, answer no stale read, and keep every promise that a write never happens")
     func nothingIsLost() async throws {
       try await withCluster(of: Self.nodeCount, ["--request-timeout", "5"]) { cluster in
         let workload = Workload(on: cluster, keys: (0..<32).map { "key-\($0)" })
@@ -54,7 +55,8 @@ extension EndToEnd {
       for node in restarted {
         #expect(try node.process.awaitEnd() == .exited(77))
         let line = node.log.split(separator: "\n").last { $0.hasPrefix("raftnode: ") }
-        #expect(line?.contains("this node is no member of it") == true, "\(node.address) logged:\n\(node.log)")
+        #expect(
+          line?.contains("this node is no member of it") == true, "\(node.address) logged:\n\(node.log)")
       }
     }
 
@@ -73,8 +75,10 @@ extension EndToEnd {
         }
       }
       #expect(seen.isDisjoint(with: refused))
-      let clients = Set(operations.filter { if case .acknowledged = $0.ending { true } else { false } }.map(\.client))
-      #expect(clients.count == Self.clientCount + 1, "every client was served, and the one that reads at the end")
+      let clients = Set(
+        operations.filter { if case .acknowledged = $0.ending { true } else { false } }.map(\.client))
+      #expect(
+        clients.count == Self.clientCount + 1, "every client was served, and the one that reads at the end")
       writeEnds.sort()
       let longest = zip(writeEnds, writeEnds.dropFirst()).map { $1 - $0 }.max() ?? 0
       let unknown = operations.count { $0.ending == .unknown }

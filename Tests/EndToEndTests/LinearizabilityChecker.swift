@@ -48,7 +48,9 @@ public struct KeyedOperation<Key: Hashable & Comparable & Sendable, Value: Hasha
 /// possible so far, each once: the value, and which of the operations under way have happened already. Operations are
 /// let happen only when one of them ends that must have happened. Its cost depends on how many writes of one key are
 /// under way at a time, not on the length of the history.
-public struct LinearizabilityChecker<Key: Hashable & Comparable & Sendable, Value: Hashable & Sendable>: Sendable {
+public struct LinearizabilityChecker<Key: Hashable & Comparable & Sendable, Value: Hashable & Sendable>:
+  Sendable
+{
   /// One operation.
   public typealias Operation = KeyedOperation<Key, Value>
 
@@ -240,7 +242,9 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
       next.value = step.value
       if step.isUnknown { next.spent.insert(slot) } else { next.happened.insert(slot) }
       for (other, reader) in slots.enumerated() {
-        if let reader, !steps[reader].isWrite, steps[reader].value == step.value { next.happened.insert(other) }
+        if let reader, !steps[reader].isWrite, steps[reader].value == step.value {
+          next.happened.insert(other)
+        }
       }
       list.append(next)
     }
@@ -261,7 +265,9 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
     /// would double the configurations.
     mutating func append(_ configuration: Configuration) {
       let situation = Situation(value: configuration.value, happened: configuration.happened)
-      guard spent[situation]?.contains(where: { $0.isSubset(of: configuration.spent) }) != true else { return }
+      guard spent[situation]?.contains(where: { $0.isSubset(of: configuration.spent) }) != true else {
+        return
+      }
       spent[situation, default: []].append(configuration.spent)
       elements.append(configuration)
     }
@@ -276,7 +282,8 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
       if !possible.contains(text) { possible.append(text) }
     }
     let underWay = slots.compactMap { $0 }.filter { $0 != operation }.map { describe($0) }
-    return "\(describe(operation)) cannot have happened; the value was one of \(possible.joined(separator: ", "))"
+    return
+      "\(describe(operation)) cannot have happened; the value was one of \(possible.joined(separator: ", "))"
       + (underWay.isEmpty ? "" : ", and under way were: \(underWay.joined(separator: "; "))")
   }
 
@@ -310,11 +317,15 @@ private struct SlotSet: Hashable {
   }
 
   func isSubset(of other: SlotSet) -> Bool {
-    low & ~other.low == 0 && high.count <= other.high.count && zip(high, other.high).allSatisfy { $0 & ~$1 == 0 }
+    low & ~other.low == 0 && high.count <= other.high.count
+      && zip(high, other.high).allSatisfy { $0 & ~$1 == 0 }
   }
 
   mutating func insert(_ slot: Int) {
-    guard slot >= 64 else { return low |= 1 << UInt64(slot) }
+    guard slot >= 64 else {
+      low |= 1 << UInt64(slot)
+      return
+    }
     let word = slot / 64 - 1
     while high.count <= word { high.append(0) }
     high[word] |= 1 << UInt64(slot % 64)
@@ -322,7 +333,10 @@ private struct SlotSet: Hashable {
 
   mutating func remove(_ slot: Int) {
     guard contains(slot) else { return }
-    guard slot >= 64 else { return low &= ~(1 << UInt64(slot)) }
+    guard slot >= 64 else {
+      low &= ~(1 << UInt64(slot))
+      return
+    }
     high[slot / 64 - 1] &= ~(1 << UInt64(slot % 64))
     while high.last == 0 { high.removeLast() }
   }

@@ -31,7 +31,8 @@ struct LinearizabilityCheckerTests {
   func acceptsSequences() {
     #expect(
       findings([
-        write("a", 1, 2), read("a", 3, 4), write("b", 5, 6), read("b", 7, 8), write(nil, 9, 10), read(nil, 11, 12),
+        write("a", 1, 2), read("a", 3, 4), write("b", 5, 6), read("b", 7, 8), write(nil, 9, 10),
+        read(nil, 11, 12),
       ]).isEmpty)
   }
 
@@ -50,7 +51,8 @@ struct LinearizabilityCheckerTests {
   @Test("accepts writes in another order than they were sent in, if they overlap")
   func acceptsReorderedOverlappingWrites() {
     #expect(
-      findings([write("a", 1, 10), write("b", 2, 9), write("c", 3, 8), read("c", 11, 12), read("c", 13, 14)]).isEmpty)
+      findings([write("a", 1, 10), write("b", 2, 9), write("c", 3, 8), read("c", 11, 12), read("c", 13, 14)])
+        .isEmpty)
     #expect(findings([write("a", 1, 10), write("b", 2, 9), read("a", 11, 12)]).isEmpty)
   }
 
@@ -111,7 +113,8 @@ struct LinearizabilityCheckerTests {
   @Test("judges each key for itself, and names the ones that are wrong")
   func judgesEachKey() {
     let found = LinearizabilityChecker<String, String>().check([
-      write("a", 1, 2, key: "x"), read(nil, 3, 4, key: "x"), write("a", 1, 2, key: "y"), read("a", 3, 4, key: "y"),
+      write("a", 1, 2, key: "x"), read(nil, 3, 4, key: "x"), write("a", 1, 2, key: "y"),
+      read("a", 3, 4, key: "y"),
       read("a", 3, 4, key: "z"),
     ])
     let keys: [String?] = found.map { if case .violation(let key, _) = $0 { key } else { nil } }
@@ -169,7 +172,8 @@ struct LinearizabilityCheckerTests {
   @Test("finds one stale read among thousands of operations", arguments: [1, 2])
   func findsOneStaleRead(seed: UInt64) throws {
     var history = simulatedHistory(of: 4, operations: 3_000, seed: seed)
-    let old = try #require(history[..<1_000].last { if case .read(.some) = $0.action { true } else { false } })
+    let old = try #require(
+      history[..<1_000].last { if case .read(.some) = $0.action { true } else { false } })
     let position = try #require(
       history[2_000...].firstIndex { if case .read = $0.action { true } else { false } })
     history[position].action = old.action

@@ -35,8 +35,10 @@ final class ChildProcess: Sendable {
     let flags = O_WRONLY | O_CREAT | O_APPEND
     try FileActions.changeDirectory(&actions, to: directory.path)
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, directory.appendingPathComponent("output").path, flags, 0o600)
-    posix_spawn_file_actions_addopen(&actions, 2, directory.appendingPathComponent("errors").path, flags, 0o600)
+    posix_spawn_file_actions_addopen(
+      &actions, 1, directory.appendingPathComponent("output").path, flags, 0o600)
+    posix_spawn_file_actions_addopen(
+      &actions, 2, directory.appendingPathComponent("errors").path, flags, 0o600)
     // A socket that a test has open must not live on in the process: closing it would no longer end its connection.
     try FileActions.close(&actions, from: 3)
     var attributes = posix_spawnattr_t()
@@ -99,7 +101,8 @@ final class ChildProcess: Sendable {
     defer { ending.condition.unlock() }
     while ending.end == nil {
       guard ending.condition.wait(until: deadline) else {
-        throw NeverHappened("process \(processID) did not end within \(seconds) seconds; it printed:\n\(errors)")
+        throw NeverHappened(
+          "process \(processID) did not end within \(seconds) seconds; it printed:\n\(errors)")
       }
     }
     return ending.end ?? .exited(-1)
@@ -131,7 +134,8 @@ final class ChildProcess: Sendable {
 private enum FileActions {
   private typealias ChangeDirectory =
     @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, UnsafePointer<CChar>) -> Int32
-  private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+  private typealias CloseFrom =
+    @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
 
   static func changeDirectory(_ actions: inout posix_spawn_file_actions_t, to path: String) throws {
     let function = unsafeBitCast(try symbol("posix_spawn_file_actions_addchdir_np"), to: ChangeDirectory.self)
@@ -144,7 +148,9 @@ private enum FileActions {
   }
 
   private static func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
-    guard let symbol = dlsym(nil, name) else { throw NeverHappened("this glibc is 2.34 or newer, and has \(name)") }
+    guard let symbol = dlsym(nil, name) else {
+      throw NeverHappened("this glibc is 2.34 or newer, and has \(name)")
+    }
     return symbol
   }
 }

@@ -66,7 +66,7 @@ final class NodeProcess: Sendable {
       return try NodeStatus(ask(Request.status, patience: 5))
     } catch is SocketFailure {
       return nil
-    } catch where !isAlive {
+    } catch  where !isAlive {
       return nil
     }
   }
@@ -97,13 +97,17 @@ final class NodeProcess: Sendable {
 
   private func whileAlive<Value>(_ body: () throws -> Value) throws -> Value {
     let value = try body()
-    if let end = process.end { throw NeverHappened("\(address) runs on; it ended, \(end), and logged:\n\(log)") }
+    if let end = process.end {
+      throw NeverHappened("\(address) runs on; it ended, \(end), and logged:\n\(log)")
+    }
     return value
   }
 }
 
 /// Runs `body` with a cluster of one that is ready.
-func withNode<Value>(_ options: [String] = [], _ body: (NodeProcess) async throws -> Value) async throws -> Value {
+func withNode<Value>(_ options: [String] = [], _ body: (NodeProcess) async throws -> Value) async throws
+  -> Value
+{
   try await withCluster(of: 1, options) { try await body($0.nodes[0]) }
 }
 

@@ -14,7 +14,8 @@ final class Witness: Sendable {
   private let state = Mutex(State())
 
   /// Watches `node` while `body` runs, and before and after it.
-  static func watching<Value>(_ node: NodeProcess, while body: () async throws -> Value) async throws -> Value {
+  static func watching<Value>(_ node: NodeProcess, while body: () async throws -> Value) async throws -> Value
+  {
     let witness = Witness()
     let client = try node.connect()
     async let watching: Void = witness.watch(client)
@@ -37,7 +38,9 @@ final class Witness: Sendable {
   /// Waits until it has written and read once more.
   private func awaitRound() throws {
     let rounds = state.withLock { $0.rounds }
-    try eventually("the witness is served") { state.withLock { $0.rounds > rounds || $0.complaint != nil } ? () : nil }
+    try eventually("the witness is served") {
+      state.withLock { $0.rounds > rounds || $0.complaint != nil } ? () : nil
+    }
   }
 
   private func watch(_ client: SocketClient) async {

@@ -96,7 +96,8 @@ final class Workload: Sendable {
       if isWrite(action) {
         writeCount.withLock { $0 += 1 }
       } else {
-        operation.action = .read(answer.value == "null" ? nil : answer.value.map { String($0.dropFirst().dropLast()) })
+        operation.action = .read(
+          answer.value == "null" ? nil : answer.value.map { String($0.dropFirst().dropLast()) })
       }
       return (operation, true)
     }
