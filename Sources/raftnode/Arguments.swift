@@ -86,6 +86,13 @@ struct Arguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How much of the log is kept for members that lack it; beyond, they cannot catch up. "
+        + "\(LaunchPlan.logBytesRange). (default: 1073741824)",
+      valueName: "bytes"))
+  var logBytesMax: String?
+
+  @Option(
+    help: ArgumentHelp(
       "The least important messages that are logged, to standard error: trace, debug, info, notice, warning, "
         + "error or critical. (default: info)",
       valueName: "level"))

@@ -24,6 +24,8 @@ struct LaunchPlan: Hashable, Sendable {
   let requestBytesMax: Int
   /// How many clients may be connected at once.
   let clientsMax: Int
+  /// How many bytes of commands are kept for members that lack them.
+  let logBytesMax: Int
   /// The least important messages that are logged.
   let logLevel: Logger.Level
 
@@ -35,6 +37,7 @@ struct LaunchPlan: Hashable, Sendable {
   static let keyBytesRange = OptionRange(values: 1...(1 << 20), unit: .bytes)
   static let valueBytesRange = OptionRange(values: 1...(16 << 20), unit: .bytes)
   static let requestBytesRange = OptionRange(values: 1024...(128 << 20), unit: .bytes)
+  static let logBytesRange = OptionRange(values: (64 << 20)...(1 << 40), unit: .bytes)
   static let clientsRange = OptionRange(values: 1...1_000_000, unit: .connections)
 
   /// Checks what the command line says.
@@ -66,6 +69,7 @@ struct LaunchPlan: Hashable, Sendable {
           + "(\(keyBytesMax) and \(valueBytesMax) bytes); it must be more than both together")
     }
     clientsMax = try Self.clientsRange.read(arguments.maxClients, of: "--max-clients", default: 10_000)
+    logBytesMax = try Self.logBytesRange.read(arguments.logBytesMax, of: "--log-bytes-max", default: 1 << 30)
     let level = arguments.logLevel ?? "info"
     guard let logLevel = Logger.Level(rawValue: level) else {
       let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")

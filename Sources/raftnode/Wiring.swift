@@ -13,6 +13,7 @@ extension LaunchPlan {
     options.unreachableMilliseconds = UInt64(unreachableMilliseconds)
     options.requestMilliseconds = UInt64(requestMilliseconds)
     options.transport.clientConnectionsMax = clientsMax
+    options.logBytesMax = UInt64(logBytesMax)
     let ticks = electionMilliseconds / options.tickMilliseconds
     options.raft.electionTimeoutTicksMin = ticks
     options.raft.electionTimeoutTicksMax = 2 * ticks

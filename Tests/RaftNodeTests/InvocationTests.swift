@@ -119,7 +119,8 @@ struct OptionValueTests {
       ["--value-bytes-max", "16777216", "--key-bytes-max", "1048576", "--request-bytes-max", "134217728"],
       ["--election-timeout", "0.1"], ["--election-timeout", "60"], ["--election-timeout", "0.109"],
       ["--timeout", "0.01"], ["--timeout", "3600"], ["--request-timeout", "0.01"],
-      ["--request-timeout", "3600"], ["--max-clients", "1"], ["--max-clients", "1000000"],
+      ["--request-timeout", "3600"], ["--log-bytes-max", "67108864"], ["--log-bytes-max", "1099511627776"],
+      ["--max-clients", "1"], ["--max-clients", "1000000"],
     ])
   func soundOptions(_ options: [String]) throws {
     guard case .run(let plan) = Invocation(["--ip", "h:1"] + options) else {
@@ -208,7 +209,7 @@ struct HelpTests {
       "--log-level",
       "--election-timeout", "--request-timeout", "--key-bytes-max", "--value-bytes-max",
       "--request-bytes-max",
-      "--max-clients", "EXAMPLES", "EXIT STATUS",
+      "--max-clients", "--log-bytes-max", "EXAMPLES", "EXIT STATUS",
     ] {
       #expect(text.contains(option), "the help does not name \(option)")
     }
