@@ -7,6 +7,11 @@ extension EndToEnd {
   /// Each of these runs beside a ``Witness``, who must not notice anything.
   @Suite("Peers that misbehave")
   struct BadPeerTests {
+    /// A cluster that does not elect another leader when the machine is busy with something else: the witness would notice.
+    private func withSteadyCluster(_ body: (ClusterOfProcesses) async throws -> Void) async throws {
+      try await withCluster(of: 3, ["--election-timeout", "1"]) { try await body($0) }
+    }
+
     /// Sends `bytes` instead of a hello and returns what the node answers, if anything; then it has closed.
     private func refusal(by node: NodeProcess, of bytes: (PeerSocket) -> [UInt8]) throws -> Refusal? {
       let peer = try PeerSocket(to: node)
@@ -19,7 +24,7 @@ extension EndToEnd {
 
     @Test("are refused when their frame has a version that nobody knows")
     func wrongVersion() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           let refusal = try refusal(by: cluster.nodes[0]) { peer in
             var hello = peer.hello()
@@ -35,7 +40,7 @@ extension EndToEnd {
 
     @Test("are refused when their frame is longer than frames are")
     func wrongLength() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           let refusal = try refusal(by: cluster.nodes[0]) { peer in
             var hello = peer.hello()
@@ -51,7 +56,7 @@ extension EndToEnd {
 
     @Test("are refused when their frame ends before it says, and do not wait for ever when it ends later")
     func lengthsThatAreNotTrue() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           let short = try refusal(by: cluster.nodes[0]) { peer in
             var hello = peer.hello()
@@ -72,7 +77,7 @@ extension EndToEnd {
 
     @Test("are refused when any byte of their frame is not what was sent")
     func wrongChecksum() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           let length = try PeerSocket(to: cluster.nodes[0]).hello().count
           for position in [12, 15, FrameHeader.byteCount, length - 1] {
@@ -90,7 +95,7 @@ extension EndToEnd {
 
     @Test("are refused when they are of another cluster, with a line that names both")
     func anotherCluster() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           let peer = try PeerSocket(to: cluster.nodes[0], cluster: 4_242)
           try peer.send(peer.hello())
@@ -105,7 +110,7 @@ extension EndToEnd {
 
     @Test("are refused when they look for another node")
     func helloForAnotherNode() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           let peer = try PeerSocket(to: cluster.nodes[0])
           try peer.send(peer.hello(target: 77))
@@ -118,7 +123,7 @@ extension EndToEnd {
 
     @Test("cannot change anything with a message for another node, however high its term")
     func messageForAnotherNode() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         let leader = try cluster.awaitLeader()
         try await Witness.watching(cluster.nodes[0]) {
           let peer = try PeerSocket(to: cluster.nodes[0])
@@ -141,7 +146,7 @@ extension EndToEnd {
 
     @Test("are cut off when they break the protocol after the handshake")
     func garbageAfterTheHandshake() async throws {
-      try await withCluster(of: 3) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           let peer = try PeerSocket(to: cluster.nodes[0])
           try peer.send(peer.hello())

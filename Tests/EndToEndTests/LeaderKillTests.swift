@@ -37,7 +37,7 @@ extension EndToEnd {
       var restarted: [NodeProcess] = []
       var term = -1
       for _ in 0..<Self.killCount {
-        try workload.awaitWrites(300)
+        try workload.awaitWrites(400)
         let leader = try cluster.awaitLeader(among: serving, after: term)
         term = leader.term
         try leader.node.end(by: SIGKILL)
@@ -46,7 +46,7 @@ extension EndToEnd {
         restarted.append(leader.node)
         try cluster.awaitLeader(among: serving, after: term)
       }
-      try workload.awaitWrites(300)
+      try workload.awaitWrites(400)
       return restarted
     }
 

@@ -1,9 +1,15 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// Everything that starts processes. One after another: side by side, they would take the processor from each other, and
 /// a cluster that is starved elects leaders for no other reason.
-@Suite("raftnode as a process", .serialized, .blocking)
+@Suite(
+  "raftnode as a process", .serialized, .blocking,
+  .compactMapIssues { issue in
+    FailureNote.note()
+    return issue
+  })
 enum EndToEnd {}
 
 /// Runs each piece of a task on a thread of its own, so that tests may wait for sockets and processes: the few threads
@@ -17,19 +23,31 @@ final class BlockingExecutor: TaskExecutor {
   }
 }
 
-/// Gives every test of a suite the ``BlockingExecutor``.
+/// Gives every test of a suite the ``BlockingExecutor``, and a ``FailureNote``.
 struct BlockingTrait: SuiteTrait, TestTrait, TestScoping {
   var isRecursive: Bool { true }
 
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
-    try await withTaskExecutorPreference(BlockingExecutor.shared) { try await function() }
+    try await withTaskExecutorPreference(BlockingExecutor.shared) {
+      try await FailureNote.$current.withValue(FailureNote()) { try await function() }
+    }
   }
 }
 
 extension Trait where Self == BlockingTrait {
   static var blocking: BlockingTrait { BlockingTrait() }
+}
+
+/// Whether the test that runs has failed so far: then what its nodes logged is worth reading.
+final class FailureNote: Sendable {
+  @TaskLocal static var current: FailureNote?
+
+  private let isFailed = Mutex(false)
+
+  static var isFailed: Bool { current?.isFailed.withLock { $0 } ?? false }
+  static func note() { current?.isFailed.withLock { $0 = true } }
 }
 
 /// Something that was waited for did not come.

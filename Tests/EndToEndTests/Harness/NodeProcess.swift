@@ -111,8 +111,8 @@ func withNode<Value>(_ options: [String] = [], _ body: (NodeProcess) async throw
   try await withCluster(of: 1, options) { try await body($0.nodes[0]) }
 }
 
-/// Runs `body` with a cluster that is ready. Its nodes are gone afterwards, whatever happens; what they logged is
-/// printed if `body` throws.
+/// Runs `body` with a cluster that is ready. Its nodes are gone afterwards, whatever happens. If the test has failed by
+/// then, what they logged is printed.
 func withCluster<Value>(
   of count: Int, _ options: [String] = [], _ body: (ClusterOfProcesses) async throws -> Value
 ) async throws -> Value {
@@ -120,11 +120,17 @@ func withCluster<Value>(
   defer { cluster.kill() }
   do {
     try cluster.awaitLeader()
-    return try await body(cluster)
+    let value = try await body(cluster)
+    if FailureNote.isFailed { printLogs(of: cluster) }
+    return value
   } catch {
-    for node in cluster.nodes {
-      print("--- \(node.address) logged:\n\(node.log.suffix(4_000))", terminator: "---\n")
-    }
+    printLogs(of: cluster)
     throw error
+  }
+}
+
+private func printLogs(of cluster: ClusterOfProcesses) {
+  for node in cluster.nodes {
+    print("--- \(node.address) logged:\n\(node.log.suffix(4_000))", terminator: "---\n")
   }
 }
