@@ -1,0 +1,166 @@
+import RaftCore
+
+/// Nodes in one process whose messages and writes wait until a test lets them through.
+struct Network {
+  /// A message on its way, with the entries that it names.
+  struct Packet {
+    var message: Message
+    var entries: [Entry<String>]
+  }
+
+  var nodes: [RaftNode<String>] = []
+  var outputs = Outputs(isTracing: true)
+  var packets: [Packet] = []
+  var reads: [[ReadOutcome]] = []
+  var events: [[TraceEvent]] = []
+  /// Nodes whose writes are not completed.
+  var stalled: Set<Int> = []
+  private var disks: [Disk] = []
+  /// Each node has its own clock, so that a test can let time pass for some.
+  var clocks: [Ticks] = []
+
+  /// Tokens of writes in flight, oldest first.
+  final class Disk {
+    private final class Slot {
+      var token: PendingWrite?
+      init(_ token: consuming PendingWrite) { self.token = consume token }
+    }
+
+    private var slots: [Slot] = []
+    var count: Int { slots.count }
+
+    func add(_ token: consuming PendingWrite) { slots.append(Slot(token)) }
+
+    func complete() -> DurableWrite? {
+      slots.isEmpty ? nil : slots.removeFirst().token.take()?.assumeDurable()
+    }
+
+    deinit { for slot in slots { slot.token.take()?.abandon() } }
+  }
+
+  init(_ count: Int, options: RaftOptions = RaftOptions()) throws {
+    let members = (1...count).map { Member(id: NodeID(UInt64($0)), address: "n\($0)", store: .durable) }
+    let state = RecoveredState<String>.founding(try Configuration(voters: members))
+    for member in members { try add(member.id, state, options) }
+  }
+
+  /// Nodes that start from given logs: for each the terms of its entries behind the founding one.
+  init(terms: [[UInt64]], currentTerm: UInt64, options: RaftOptions = RaftOptions()) throws {
+    try self.init(terms.count, options: options)
+    let configuration = nodes[0].configuration
+    nodes = []
+    disks = []
+    for (position, terms) in terms.enumerated() {
+      var state = RecoveredState<String>.founding(configuration)
+      for (offset, term) in terms.enumerated() {
+        let id = EntryID(term: Term(term), index: LogIndex(UInt64(offset) + 2))
+        state.entries.append(Entry(id: id, content: .payload("\(id)"), bytes: 8))
+      }
+      state.hardState = HardState(term: Term(max(currentTerm, terms.last ?? 1)), votedFor: nil)
+      try add(NodeID(UInt64(position) + 1), state, options)
+    }
+  }
+
+  private mutating func add(_ id: NodeID, _ state: RecoveredState<String>, _ options: RaftOptions) throws {
+    nodes.append(try RaftNode(id: id, recovered: state, options: options, seed: id.rawValue))
+    disks.append(Disk())
+    if clocks.count < nodes.count { clocks.append(.zero) }
+    if reads.count < nodes.count {
+      reads.append([])
+      events.append([])
+    }
+  }
+
+  /// Runs one input of a node, completes its writes unless it is stalled, applies, and takes what it sends.
+  mutating func input(_ position: Int, _ body: (inout RaftNode<String>, inout Outputs) -> Void) {
+    nodes[position].advance(to: clocks[position], into: &outputs)
+    body(&nodes[position], &outputs)
+    collect(position)
+    while let write = nodes[position].takeWrite() { disks[position].add(write) }
+    if !stalled.contains(position) { completeWrites(position) }
+    while let range = nodes[position].takeCommitted(bytesMax: 1 << 20) {
+      nodes[position].didApply(through: range.through)
+    }
+  }
+
+  /// Completes what a node has in flight, or the first `count` of it.
+  mutating func completeWrites(_ position: Int, count: Int = .max) {
+    var left = count
+    while left > 0, let proof = disks[position].complete() {
+      nodes[position].didPersist(proof, into: &outputs)
+      collect(position)
+      while let write = nodes[position].takeWrite() { disks[position].add(write) }
+      left -= 1
+    }
+  }
+
+  func writesInFlight(_ position: Int) -> Int { disks[position].count }
+
+  private mutating func collect(_ position: Int) {
+    for message in outputs.messages {
+      let entries = nodes[position].entries(for: message).map(Array.init) ?? []
+      packets.append(Packet(message: message, entries: entries))
+    }
+    reads[position] += outputs.reads
+    events[position] += outputs.events
+    outputs.removeAll()
+  }
+
+  /// Delivers messages, oldest first, for which `passes` holds, until none is left; drops the others.
+  mutating func deliver(_ passes: (Message) -> Bool = { _ in true }) {
+    while !packets.isEmpty {
+      let packet = packets.removeFirst()
+      if passes(packet.message) { deliver(packet) }
+    }
+  }
+
+  mutating func deliver(_ packet: Packet) {
+    guard let position = nodes.firstIndex(where: { $0.id == packet.message.to }) else { return }
+    input(position) { node, outputs in node.step(packet.message, entries: packet.entries, into: &outputs) }
+  }
+
+  /// Says something to a node in the name of another.
+  mutating func say(
+    _ body: Message.Body, from: UInt64, to: UInt64, term: UInt64, entries: [Entry<String>] = []
+  ) {
+    let message = Message(from: NodeID(from), to: NodeID(to), term: Term(term), body: body)
+    deliver(Packet(message: message, entries: entries))
+  }
+
+  /// Lets time pass for the given nodes (by default all), delivering what `passes`.
+  mutating func run(ticks: Int, only some: [Int]? = nil, _ passes: (Message) -> Bool = { _ in true }) {
+    for _ in 0..<ticks {
+      for position in some ?? Array(nodes.indices) {
+        clocks[position] = clocks[position] + 1
+        input(position) { _, _ in }
+      }
+      deliver(passes)
+    }
+  }
+
+  /// Makes a node leader by letting only its clock run; nobody may have heard a leader before.
+  mutating func elect(_ position: Int, _ passes: (Message) -> Bool = { _ in true }) {
+    while !nodes[position].isLeader { run(ticks: 1, only: [position], passes) }
+    deliver(passes)
+  }
+
+  mutating func propose(_ payload: String, at position: Int) throws {
+    var failure: ProposeError?
+    input(position) { node, outputs in
+      do throws(ProposeError) {
+        try node.propose(payload, bytes: UInt32(payload.utf8.count), into: &outputs)
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// The whole log of a node behind the founding entry, in words.
+  func log(_ position: Int) -> [String] {
+    let node = nodes[position]
+    return (node.entries(after: LogIndex(1), through: node.lastEntry.index) ?? []).map { entry in
+      if case .payload(let payload) = entry.content { payload } else { "-" }
+    }
+  }
+}
