@@ -23,6 +23,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   ///   - options: Validated by ``RaftOptions/validated()``.
   ///   - seed: Decides all its random choices. Nodes of one cluster need different seeds.
   /// - Throws: ``RecoveryError`` listing everything in `state` that contradicts itself.
+  @specialized(where Payload == Bytes)
   public init(
     id: NodeID, recovered state: RecoveredState<Payload>, options: RaftOptions = RaftOptions(), seed: UInt64
   ) throws(RecoveryError) {
@@ -75,6 +76,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// without anybody missing it.
   public var compactableIndex: LogIndex { min(engine.heldByAll, engine.appliedIndex) }
   /// The lowest index through which the log may be compacted so that its applied part takes at most `bytes` bytes.
+  @specialized(where Payload == Bytes)
   public func compactionIndex(keepingAppliedBytes bytes: UInt64) -> LogIndex {
     engine.log.firstIndex(through: engine.appliedIndex, bytesAtMost: bytes)
   }
@@ -91,6 +93,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
 
   /// Advances the clock to `instant`, which must include time spent suspended; an earlier instant changes nothing.
   /// To be called before every other input: a process that was stopped must learn how late it is before it acts.
+  @specialized(where Payload == Bytes)
   public mutating func advance(to instant: Ticks, into outputs: inout Outputs) {
     guarded { engine in engine.advance(to: instant, into: &outputs) }
   }
@@ -101,6 +104,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   ///   - message: A message for this node; one for another node traps, because it is the driver that drops those.
   ///   - entries: The entries that an ``AppendEntries`` names; a message whose entries do not fit it is ignored.
   ///   - outputs: Where effects go.
+  @specialized(where Payload == Bytes)
   public mutating func step(_ message: Message, entries: [Entry<Payload>] = [], into outputs: inout Outputs) {
     if case .appendEntries(let request) = message.body, !Self.fit(entries, request) {
       return outputs.trace(.ignored(from: message.from, reason: .impossible))
@@ -123,6 +127,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// - Returns: Where it stands. It is committed once ``takeCommitted(bytesMax:)`` gives *this* entry; if another term
   ///   is committed at its index, it never will be.
   /// - Throws: ``ProposeError``; the proposal is then nowhere.
+  @specialized(where Payload == Bytes)
   @discardableResult
   public mutating func propose(
     _ payload: Payload, bytes: UInt32, into outputs: inout Outputs
@@ -135,6 +140,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// Appends a proposal without sending it yet: for a driver that gathers many before one ``replicate(into:)``.
   ///
   /// - Throws: ``ProposeError``; the proposal is then nowhere.
+  @specialized(where Payload == Bytes)
   public mutating func append(_ payload: Payload, bytes: UInt32) throws(ProposeError) -> EntryID {
     try engine.admit(bytes: Int(bytes))
     guarded { engine in
@@ -146,17 +152,20 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   }
 
   /// Sends what was appended; without effect unless this node leads.
+  @specialized(where Payload == Bytes)
   public mutating func replicate(into outputs: inout Outputs) {
     guarded { engine in engine.replicate(into: &outputs) }
   }
 
   /// Asks for an index as of which a read is linearizable (thesis §6.4). The answer comes in ``Outputs/reads``, at once
   /// or later; a follower asks its leader over the network, so that its answer can be lost: ask again, under a new id.
+  @specialized(where Payload == Bytes)
   public mutating func readIndex(_ read: ReadID, into outputs: inout Outputs) {
     guarded { engine in engine.readIndex(read, into: &outputs) }
   }
 
   /// Reports that the connection to `peer` broke. If it is the leader, its followers need not wait for a timeout.
+  @specialized(where Payload == Bytes)
   public mutating func connectionLost(to peer: NodeID, into outputs: inout Outputs) {
     guarded { engine in engine.connectionLost(to: peer, into: &outputs) }
   }
@@ -165,6 +174,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// proposals are taken meanwhile (thesis §3.10).
   ///
   /// - Throws: ``TransferError``; nothing has changed then.
+  @specialized(where Payload == Bytes)
   public mutating func transferLeadership(to target: NodeID, into outputs: inout Outputs)
     throws(TransferError)
   {
@@ -174,17 +184,20 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   // MARK: - Disk
 
   /// The next write, covering everything since the last one; nil if nothing has changed.
+  @specialized(where Payload == Bytes)
   public mutating func takeWrite() -> PendingWrite? { engine.takeWrite() }
 
   /// The entries `(after, through]` with their payloads; nil if some of them are no longer, or not yet, in the log.
   ///
   /// - Complexity: O(1). Use the slice before the next input: kept longer, it makes the log be copied.
+  @specialized(where Payload == Bytes)
   public func entries(after: LogIndex, through: LogIndex) -> ArraySlice<Entry<Payload>>? {
     tail.slice(after: after, through: through)
   }
 
   /// The entries that a message names; nil if it is no AppendEntries, or the log has changed since it was made: it is
   /// then not worth sending.
+  @specialized(where Payload == Bytes)
   public func entries(for message: Message) -> ArraySlice<Entry<Payload>>? {
     guard case .appendEntries(let request) = message.body,
       let slice = tail.slice(after: request.previous.index, through: request.lastIndex),
@@ -196,6 +209,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// Redeems the proof that a write is durable, and releases what waited for it.
   ///
   /// - Precondition: Proofs are redeemed in the order in which the writes were taken, in the node they came from.
+  @specialized(where Payload == Bytes)
   public mutating func didPersist(_ durable: consuming DurableWrite, into outputs: inout Outputs) {
     let before = landmarks
     engine.didPersist(durable, into: &outputs)
@@ -207,6 +221,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
 
   /// The next range of committed entries, at most `bytesMax` bytes but at least one entry; nil if there is none. Each
   /// is given once. Never beyond what is durable on this node.
+  @specialized(where Payload == Bytes)
   public mutating func takeCommitted(bytesMax: Int) -> (after: LogIndex, through: LogIndex)? {
     engine.takeCommitted(bytesMax: bytesMax)
   }
@@ -214,6 +229,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// Reports that the state machine reflects everything through `index`.
   ///
   /// - Precondition: The entries were given by ``takeCommitted(bytesMax:)``.
+  @specialized(where Payload == Bytes)
   public mutating func didApply(through index: LogIndex) {
     precondition(index <= engine.handedOutIndex, "only entries that takeCommitted has given can be applied")
     engine.appliedIndex = max(engine.appliedIndex, index)
@@ -225,6 +241,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// there is none.
   ///
   /// - Precondition: `index` is at most the applied index.
+  @specialized(where Payload == Bytes)
   public mutating func compact(through index: LogIndex) {
     precondition(index <= engine.appliedIndex, "only applied entries can be compacted")
     engine.log.compact(through: index)
@@ -235,6 +252,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   // MARK: - Invariants
 
   /// Traps with the broken rule if the state contradicts itself. Runs after every input in debug builds.
+  @specialized(where Payload == Bytes)
   public func checkInvariants() {
     engine.checkInvariants()
     precondition(tail.lastIndex == engine.log.lastIndex, "every entry in the log has its payload")
