@@ -1,7 +1,12 @@
 #!/usr/bin/env node
 // A raftnode client for Node.js, with nothing but its standard library.
 //
-// usage: client.js HOST:PORT put KEY JSON | get KEY | delete KEY | status
+// usage: client.js HOST:PORT put KEY JSON [NAMESPACE]
+//        client.js HOST:PORT get KEY [NAMESPACE]
+//        client.js HOST:PORT delete KEY [NAMESPACE]
+//        client.js HOST:PORT status
+//
+// It ends with 0 if the request was carried out, 1 if it was refused and has no effect, 2 if that is not known.
 
 'use strict';
 
@@ -15,9 +20,12 @@ class Client {
     this.rest = '';
     this.socket = net.connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
     this.socket.setEncoding('utf8');
+    this.socket.setTimeout(15_000, () => this.socket.destroy(new Error('the node did not answer in time')));
+    this.isConnected = false;
+    this.socket.on('connect', () => { this.isConnected = true; });
     this.socket.on('data', (text) => this.receive(text));
     this.socket.on('error', (error) => this.fail(error));
-    this.socket.on('close', () => this.fail(new Error('the node closed the connection; a write may have happened')));
+    this.socket.on('close', () => this.fail(new Error('the node closed the connection')));
   }
 
   receive(text) {
@@ -31,7 +39,9 @@ class Client {
     }
   }
 
+  /** Whether a request without answer was carried out is not known, unless there never was a connection. */
   fail(error) {
+    error.outcome = this.isConnected ? 'unknown' : 'not_executed';
     for (const { reject } of this.waiting.splice(0)) reject(error);
   }
 
@@ -43,28 +53,35 @@ class Client {
     });
   }
 
-  put(key, value) { return this.ask({ type: 'put', key, value }); }
-  async get(key) { return (await this.ask({ type: 'get', key })).data.value; }
-  delete(key) { return this.ask({ type: 'delete', key }); }
+  put(key, value, namespace = 'default') { return this.ask({ type: 'put', key, value, namespace }); }
+  async get(key, namespace = 'default') { return (await this.ask({ type: 'get', key, namespace })).data.value; }
+  delete(key, namespace = 'default') { return this.ask({ type: 'delete', key, namespace }); }
   status() { return this.ask({ type: 'status' }); }
   close() { this.socket.end(); }
 }
 
+const usage = `usage: client.js HOST:PORT put KEY JSON [NAMESPACE]
+       client.js HOST:PORT get KEY [NAMESPACE]
+       client.js HOST:PORT delete KEY [NAMESPACE]
+       client.js HOST:PORT status`;
+
 async function main([address, command, ...words]) {
-  const wanted = { put: 2, get: 1, delete: 1, status: 0 };
-  if (!address || wanted[command] !== words.length) {
-    console.error('usage: client.js HOST:PORT put KEY JSON | get KEY | delete KEY | status');
-    process.exit(64);
+  const least = { put: 2, get: 1, delete: 1, status: 0 }[command];
+  const most = command === 'status' ? 0 : least + 1;
+  if (!address || least === undefined || words.length < least || words.length > most) {
+    console.error(usage);
+    return 64;
   }
   const value = command === 'put' ? JSON.parse(words[1]) : undefined;
   const client = new Client(address);
   try {
     switch (command) {
-      case 'put': await client.put(words[0], value); console.log('ok'); break;
-      case 'get': console.log(JSON.stringify(await client.get(words[0]))); break;
-      case 'delete': await client.delete(words[0]); console.log('ok'); break;
+      case 'put': await client.put(words[0], value, words[2]); console.log('ok'); break;
+      case 'get': console.log(JSON.stringify(await client.get(...words))); break;
+      case 'delete': await client.delete(...words); console.log('ok'); break;
       case 'status': console.log(JSON.stringify(await client.status(), null, 2)); break;
     }
+    return 0;
   } finally {
     client.close();
   }
@@ -73,8 +90,10 @@ async function main([address, command, ...words]) {
 module.exports = { Client };
 
 if (require.main === module) {
-  main(process.argv.slice(2)).catch((error) => {
-    console.error(error.outcome ? `${error.message} (${error.code}, ${error.outcome})` : error.message);
-    process.exit(1);
-  });
+  main(process.argv.slice(2))
+    .catch((error) => {
+      console.error(error.code && error.outcome ? `${error.message} (${error.code}, ${error.outcome})` : error.message);
+      return error.outcome === 'unknown' ? 2 : 1;
+    })
+    .then((status) => { process.exitCode = status; });
 }

@@ -6,7 +6,8 @@ usage: client.py HOST:PORT[,HOST:PORT...] put KEY JSON [NAMESPACE]
        client.py HOST:PORT[,HOST:PORT...] delete KEY [NAMESPACE]
        client.py HOST:PORT[,HOST:PORT...] status
 
-Any node answers. If the first cannot be reached, the next is asked.
+Any node answers. If the first cannot be reached, the next is asked. Ends with 0 if the request was carried out, 1 if it
+was refused and has no effect, 2 if that is not known.
 """
 
 import json
@@ -21,6 +22,10 @@ class RaftnodeError(Exception):
         super().__init__(error["message"])
         self.code = error["code"]
         self.outcome = error["outcome"]
+
+
+class NoAnswer(Exception):
+    """The connection broke, or the node took too long: whether a write happened is not known."""
 
 
 class Client:
@@ -42,11 +47,14 @@ class Client:
         raise failure or ValueError("no address given")
 
     def ask(self, request):
-        # The newline keeps the connection open for the next request.
-        self.connection.sendall(json.dumps(request).encode() + b"\n")
-        line = self.answers.readline()
+        try:
+            # The newline keeps the connection open for the next request.
+            self.connection.sendall(json.dumps(request).encode() + b"\n")
+            line = self.answers.readline()
+        except OSError as error:
+            raise NoAnswer(f"no answer: {error}") from error
         if not line:
-            raise ConnectionError("the node closed the connection; whether a write happened is not known")
+            raise NoAnswer("the node closed the connection")
         answer = json.loads(line)
         if "error" in answer:
             raise RaftnodeError(answer["error"])
@@ -67,26 +75,40 @@ class Client:
 
 def main(arguments):
     if len(arguments) < 2:
-        sys.exit(__doc__)
-    client, command, words = Client(arguments[0].split(",")), arguments[1], arguments[2:]
-    if command == "put" and len(words) in (2, 3):
-        client.put(words[0], json.loads(words[1]), *words[2:])
-        print("ok")
-    elif command == "get" and len(words) in (1, 2):
-        print(json.dumps(client.get(*words), ensure_ascii=False))
-    elif command == "delete" and len(words) in (1, 2):
-        client.delete(*words)
-        print("ok")
-    elif command == "status" and not words:
-        print(json.dumps(client.status(), indent=2))
-    else:
-        sys.exit(__doc__)
+        return usage()
+    addresses, command, words = arguments[0].split(","), arguments[1], arguments[2:]
+    least = {"put": 2, "get": 1, "delete": 1, "status": 0}.get(command)
+    if least is None or not least <= len(words) <= least + (command != "status"):
+        return usage()
+    try:
+        value = json.loads(words.pop(1)) if command == "put" else None
+        client = Client(addresses)
+        if command == "put":
+            client.put(words[0], value, *words[1:])
+            print("ok")
+        elif command == "get":
+            print(json.dumps(client.get(*words), ensure_ascii=False))
+        elif command == "delete":
+            client.delete(*words)
+            print("ok")
+        else:
+            print(json.dumps(client.status(), indent=2))
+    except RaftnodeError as error:
+        print(f"{error} ({error.code}, {error.outcome})", file=sys.stderr)
+        return 1 if error.outcome == "not_executed" else 2
+    except NoAnswer as error:
+        print(f"{error}; whether a write happened is not known", file=sys.stderr)
+        return 2
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def usage():
+    print(__doc__.strip(), file=sys.stderr)
+    return 64
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except RaftnodeError as error:
-        sys.exit(f"{error} ({error.code}, {error.outcome})")
-    except (OSError, ValueError) as error:
-        sys.exit(str(error))
+    sys.exit(main(sys.argv[1:]))

@@ -104,7 +104,7 @@ extension EndToEnd {
     @Test("may send random bytes, and end as they like")
     func randomBytes() async throws {
       var random = SeededRandom(seed: 42)
-      try await withCluster(of: 3, ["--election-timeout", "1"]) { cluster in
+      try await withSteadyCluster { cluster in
         try await Witness.watching(cluster.nodes[0]) {
           for round in 0..<300 {
             let client = try cluster.nodes[0].connect()

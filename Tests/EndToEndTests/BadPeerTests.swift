@@ -7,11 +7,6 @@ extension EndToEnd {
   /// Each of these runs beside a ``Witness``, who must not notice anything.
   @Suite("Peers that misbehave")
   struct BadPeerTests {
-    /// A cluster that does not elect another leader when the machine is busy with something else: the witness would notice.
-    private func withSteadyCluster(_ body: (ClusterOfProcesses) async throws -> Void) async throws {
-      try await withCluster(of: 3, ["--election-timeout", "1"]) { try await body($0) }
-    }
-
     /// Sends `bytes` instead of a hello and returns what the node answers, if anything; then it has closed.
     private func refusal(by node: NodeProcess, of bytes: (PeerSocket) -> [UInt8]) throws -> Refusal? {
       let peer = try PeerSocket(to: node)

@@ -56,8 +56,8 @@ extension EndToEnd {
       }
       defer { for node in nodes { node.send(SIGKILL) } }
       for node in nodes { try node.awaitLeader() }
-      #expect(try nodes[0].ask(Request.put("k", "1")).isSuccess)
-      #expect(try nodes[2].ask(Request.get("k")).value == "1")
+      try nodes[0].insist(on: Request.put("k", "1"))
+      #expect(try nodes[2].insist(on: Request.get("k")).value == "1")
     }
   }
 

@@ -58,6 +58,16 @@ final class NodeProcess: Sendable {
     try SocketClient.askOnce(request, of: port.number, patience: seconds)
   }
 
+  /// Asks until the answer is a success, for writes that may be done twice: while a leader is being elected, or is lost
+  /// because the machine is busy with something else, one attempt may be refused.
+  @discardableResult
+  func insist(on request: String) throws -> Answer {
+    try eventually("\(address) carries out \(request.prefix(200))") {
+      let answer = try ask(request)
+      return answer.isSuccess ? answer : nil
+    }
+  }
+
   /// What it says of itself; nil if it does not answer.
   ///
   /// A stopped process accepts connections, so the patience is short.
@@ -127,6 +137,14 @@ func withCluster<Value>(
     printLogs(of: cluster)
     throw error
   }
+}
+
+/// Runs `body` with a cluster of three whose leader does not change because the machine is busy with something else: what
+/// clients are answered must not depend on that.
+func withSteadyCluster<Value>(
+  _ options: [String] = [], _ body: (ClusterOfProcesses) async throws -> Value
+) async throws -> Value {
+  try await withCluster(of: 3, ["--election-timeout", "1"] + options, body)
 }
 
 private func printLogs(of cluster: ClusterOfProcesses) {
