@@ -161,4 +161,19 @@ struct ReplicaClusterTests {
     #expect(try await cluster.replicas[leader].read(()).value == 10)
     await cluster.stop()
   }
+
+  @Test("wrong addresses, too many peers and impossible options are errors, not traps")
+  func wrongStarts() async {
+    await #expect(throws: EndpointError.self) { try await Replica.start(Register(), at: "nowhere") }
+    let many = (1...64).map { "127.0.0.1:\(30_000 + $0)" }
+    await #expect(throws: ReplicaOptionsError.self) {
+      try await Replica.start(Register(), at: "127.0.0.1:27090", peers: many)
+    }
+    var options = ReplicaOptions()
+    options.tickMilliseconds = 0
+    options.raft.heartbeatTicks = 100
+    await #expect(throws: ReplicaOptionsError.self) {
+      try await Replica.start(Register(), at: "127.0.0.1:27090", options: options)
+    }
+  }
 }

@@ -50,6 +50,11 @@ public final class Replica<Machine: StateMachine>: Sendable {
   ) async throws -> Replica<Machine> {
     let endpoint = try Endpoint(address)
     let peers = try peers.map { try Endpoint($0).description }
+    guard peers.count < Configuration.memberLimit else {
+      throw ReplicaOptionsError(
+        faults: ["\(peers.count) peers are given; a cluster has at most \(Configuration.memberLimit) members"]
+      )
+    }
     let replica = Replica(machine, endpoint: endpoint, peers: peers, options: try options.validated())
     try await replica.listen(on: endpoint, clients: clients)
     return replica
