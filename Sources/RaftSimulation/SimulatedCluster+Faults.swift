@@ -9,7 +9,8 @@ extension SimulatedCluster {
     if happens(options.crashPerMille) { crash(Int.random(in: nodes.indices, using: &random)) }
     if happens(options.pausePerMille) {
       let position = Int.random(in: nodes.indices, using: &random)
-      nodes[position].pausedUntil = now + UInt64.random(in: 2...120, using: &random)
+      let end = now + UInt64.random(in: 2...120, using: &random)
+      nodes[position].pausedUntil = max(nodes[position].pausedUntil, end)
     }
     if happens(options.breakPerMille), nodes.count > 1 {
       let from = Int.random(in: nodes.indices, using: &random)

@@ -212,7 +212,7 @@ public final class SimulatedCluster {
 
   private func send(frame: Bytes, isOrdered: Bool, from: Int, to: Int) {
     let link = from * nodes.count + to
-    var time = now + UInt64.random(in: 0...UInt64(options.delayTicksMax), using: &random)
+    var time = now + 1 + UInt64.random(in: 0...UInt64(options.delayTicksMax), using: &random)
     if isOrdered {
       time = max(time, links[link].lastArrival)
       links[link].lastArrival = time
@@ -232,9 +232,7 @@ public final class SimulatedCluster {
     let position = delivery.to
     guard nodes[position].life == delivery.life, nodes[position].driver != nil else { return }
     guard isAwake(position) else {
-      return network.schedule(
-        at: nodes[position].pausedUntil, from: delivery.from, to: position, life: delivery.life,
-        delivery.event)
+      return network.postpone(delivery, to: nodes[position].pausedUntil)
     }
     tellTime(position)
     let peer = nodes[delivery.from].id
@@ -361,7 +359,7 @@ public final class SimulatedCluster {
     for violation in history.violations(finalList: longest) { checker.report(violation) }
     let lateAnswers = history.operations.contains { operation in
       guard case .acknowledged = operation.ending else { return false }
-      return operation.start > now - options.recoveryTicks / 2
+      return operation.start + options.recoveryTicks / 2 > now
     }
     if !lateAnswers { checker.report("no answers although the network was healed") }
     report.violations = checker.violations

@@ -40,7 +40,18 @@ struct SimulatedNetwork {
 
   mutating func schedule(at time: UInt64, from: Int, to: Int, life: UInt64, _ event: Event) {
     nextOrder += 1
-    heap.append(Delivery(at: time, order: nextOrder, from: from, to: to, life: life, event: event))
+    insert(Delivery(at: time, order: nextOrder, from: from, to: to, life: life, event: event))
+  }
+
+  /// Puts a delivery off. It keeps its place among those of the same time, so that a stream stays in order.
+  mutating func postpone(_ delivery: Delivery, to time: UInt64) {
+    var delivery = delivery
+    delivery.at = time
+    insert(delivery)
+  }
+
+  private mutating func insert(_ delivery: Delivery) {
+    heap.append(delivery)
     var child = heap.count - 1
     while child > 0 {
       let parent = (child - 1) / 2

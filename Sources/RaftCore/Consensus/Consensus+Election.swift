@@ -101,6 +101,11 @@ extension Consensus {
   }
 
   private mutating func grant(to candidate: NodeID) {
+    if role == .preCandidate {
+      // Otherwise a late pre-vote would start a campaign against the node that this one has just elected.
+      role = .follower(leader: nil)
+      votes.removeAll()
+    }
     if hardState.votedFor == nil {
       hardState.votedFor = candidate
       writes.hardStateChanged()

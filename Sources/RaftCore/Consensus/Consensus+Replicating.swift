@@ -52,11 +52,11 @@ extension Consensus {
         previous: previous, entriesTerm: log.term(at: through) ?? previousTerm,
         count: UInt32(previous.index.distance(to: through)), commitIndex: commitIndex,
         configurations: configurations.configurations(after: previous.index, through: through))
-      let commit = commitIndex
+      let (commit, now) = (commitIndex, now)
       let peer = progress.modify(position) { peer in
         peer.toldCommit = max(peer.toldCommit, commit)
         if through > previous.index || peer.state != .pipeline {
-          peer.didSend(through: through, bytes: bytes)
+          peer.didSend(through: through, bytes: bytes, now: now)
         }
         return peer.id
       }
@@ -125,17 +125,20 @@ extension Consensus {
     guard isLeader, let position = progress.position(of: peer) else {
       return outputs.trace(.ignored(from: peer, reason: .stale))
     }
-    let now = now
-    progress.modify(position) { peer in
+    guard reply.round <= heartbeatRound else {
+      return outputs.trace(.ignored(from: peer, reason: .impossible))
+    }
+    let (now, interval) = (now, options.heartbeatTicks)
+    let isProbeDue = progress.modify(position) { peer in
       peer.lastHeard = now
       peer.ackedRound = max(peer.ackedRound, reply.round)
-      peer.resumeProbe()
+      return peer.resumeProbe(now: now, interval: interval)
     }
     confirmReads(into: &outputs)
     // A message that was lost leaves no trace by itself. An empty one behind it is rejected by a peer that lacks
     // something, and so starts a probe.
     let lags = progress.peers[position].match < log.lastIndex
-    if lags { sendProbe(to: position, into: &outputs) }
+    if lags, isProbeDue { sendProbe(to: position, into: &outputs) }
   }
 
   /// Asks a lagging peer whether it holds what was sent, even if its window is full.
@@ -144,7 +147,9 @@ extension Consensus {
     guard peer.state == .pipeline else {
       return sendAppends(to: position, evenIfEmpty: true, into: &outputs)
     }
-    guard let term = log.term(at: peer.next.previous) else { return }
+    guard let term = log.term(at: peer.next.previous) else {
+      return progress.modify(position) { $0.needSnapshot() }
+    }
     let previous = EntryID(term: term, index: peer.next.previous)
     let request = AppendEntries(
       previous: previous, entriesTerm: term, count: 0, commitIndex: commitIndex, configurations: [])

@@ -170,7 +170,7 @@ struct Consensus: Sendable {
 
   /// Whether numbers are small enough to count on from, and no node speaks to itself or as nobody.
   private func isPlausible(_ message: Message) -> Bool {
-    guard message.term <= .highestPlausible, message.from != id, message.from.rawValue != 0 else {
+    guard message.term < .highestPlausible, message.from != id, message.from.rawValue != 0 else {
       return false
     }
     switch message.body {

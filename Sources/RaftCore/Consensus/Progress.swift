@@ -20,6 +20,8 @@ struct Progress: Sendable {
   var toldCommit = LogIndex.zero
   /// When the peer was last heard from in this term.
   var lastHeard: Ticks
+  /// When the last probe was sent: the next one waits a heartbeat for its answer.
+  private(set) var lastProbe = Ticks.zero
   /// The highest heartbeat round that the peer has answered in this term.
   var ackedRound: UInt64 = 0
   /// Appends under way, oldest first.
@@ -45,9 +47,11 @@ struct Progress: Sendable {
     }
   }
 
-  mutating func didSend(through last: LogIndex, bytes: Int) {
+  mutating func didSend(through last: LogIndex, bytes: Int, now: Ticks) {
     switch state {
-    case .probe: state = .probe(isPaused: true)
+    case .probe:
+      state = .probe(isPaused: true)
+      lastProbe = now
     case .pipeline:
       next = last.next
       inflights.add(last: last, bytes: bytes)
@@ -82,9 +86,13 @@ struct Progress: Sendable {
     return true
   }
 
-  /// The peer has answered a heartbeat: a probe that got lost is sent again.
-  mutating func resumeProbe() {
+  /// The peer has answered a heartbeat. Returns whether it is time to ask again what it holds: not at every answer,
+  /// because reads make rounds follow each other without pause, and a probe may carry a megabyte.
+  mutating func resumeProbe(now: Ticks, interval: Int) -> Bool {
+    guard now >= lastProbe + interval else { return false }
+    lastProbe = now
     if case .probe = state { state = .probe(isPaused: false) }
+    return true
   }
 
   mutating func needSnapshot() {

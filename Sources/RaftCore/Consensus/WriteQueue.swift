@@ -121,6 +121,9 @@ struct WriteQueue: Sendable {
     if heldStart == held.count {
       held.removeAll(keepingCapacity: true)
       heldStart = 0
+    } else if heldStart > 64, heldStart > held.count / 2 {
+      held.removeFirst(heldStart)
+      heldStart = 0
     }
   }
 }

@@ -75,6 +75,10 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// Through here every member is known to hold the log durably, and this node has applied it: it may be compacted
   /// without anybody missing it.
   public var compactableIndex: LogIndex { min(engine.heldByAll, engine.appliedIndex) }
+  /// Bytes of the applied entries that are retained.
+  public var appliedBytes: UInt64 {
+    engine.log.bytes(after: engine.log.base.index, through: engine.appliedIndex)
+  }
   /// The lowest index through which the log may be compacted so that its applied part takes at most `bytes` bytes.
   @specialized(where Payload == Bytes)
   public func compactionIndex(keepingAppliedBytes bytes: UInt64) -> LogIndex {
@@ -265,7 +269,9 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   }
 
   private static func fit(_ entries: [Entry<Payload>], _ request: AppendEntries) -> Bool {
-    guard entries.count == Int(request.count) else { return false }
+    guard entries.count == Int(request.count), request.previous.index <= .highestPlausible else {
+      return false
+    }
     var configurations = request.configurations[...]
     for (offset, entry) in entries.enumerated() {
       guard entry.id.term == request.entriesTerm,

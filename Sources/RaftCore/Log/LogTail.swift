@@ -33,6 +33,8 @@ struct LogTail<Payload: Sendable>: Sendable {
   mutating func trim(through index: LogIndex) {
     guard index > base else { return }
     let count = min(base.distance(to: index), entries.count - head)
+    // The payloads go at once; their empty places go when there are many.
+    for position in head..<(head + count) { entries[position].content = .empty }
     head += count
     base = index
     if head > 1024, head > entries.count / 2 {

@@ -53,6 +53,7 @@ extension Driver {
     }
     guard let leader = node.leader else { return false }
     let target = ForwardTarget(leader: leader, term: node.term)
+    guard target != refusedTarget else { return false }
     // A write that an earlier leader may still refuse, and that would then be sent again, must not be overtaken.
     guard forwardedCount == 0 || forwardTarget == target else {
       if forwardsExpire == nil { forwardsExpire = now.ticks + Self.staleForwardTicks }
@@ -111,10 +112,14 @@ extension Driver {
     guard node.isLeader, forward.term == node.term else {
       return answer(ForwardReply(number: forward.number, boot: boot, result: .refused), to: peer)
     }
-    guard heldForwards.count < options.requestsMax, forward.operation.count <= options.commandBytesMax else {
+    let bytes = forward.operation.count
+    guard heldForwards.count < options.requestsMax, bytes <= options.commandBytesMax,
+      heldForwardBytes + bytes <= options.requestBytesMax
+    else {
       return answer(ForwardReply(number: forward.number, boot: boot, result: .busy), to: peer)
     }
     heldForwards.append((peer, boot, forward))
+    heldForwardBytes += bytes
     if heldForwards.count == 1 { proposeHeldForwards() }
   }
 
@@ -124,6 +129,7 @@ extension Driver {
     guard !heldForwards.isEmpty, !(node.isLeader && node.isTransferring) else { return }
     let held = heldForwards
     heldForwards = []
+    heldForwardBytes = 0
     for (peer, boot, forward) in held {
       let isTaken =
         forward.term == node.term
@@ -196,7 +202,7 @@ extension Driver {
   /// The leader's answer to a forwarded write.
   mutating func receive(_ reply: ForwardReply, from peer: NodeID) {
     guard reply.boot == boot, let request = requests[reply.number],
-      case .forwarded(let leader, _) = request.stage, leader == peer,
+      case .forwarded(let leader, let term) = request.stage, leader == peer,
       case .write(let kind, _, _) = request.body
     else { return }
     switch reply.result {
@@ -206,6 +212,7 @@ extension Driver {
     case .sessionExpired: finish(reply.number, .failure(.unknown(.sessionExpired)))
     case .unknown: finish(reply.number, .failure(.unknown(.leadershipLost)))
     case .refused:
+      refusedTarget = ForwardTarget(leader: leader, term: term)
       forwardedCount -= 1
       requests.setStage(.waiting, of: reply.number)
       waiting.insert(reply.number, at: waiting.firstIndex { $0 > reply.number } ?? waiting.count)
@@ -262,11 +269,16 @@ extension Driver {
 
   /// Answers what has waited too long.
   mutating func expireRequests() {
-    guard requests.count > 0 else { return }
+    let before = requests.count
+    guard before > 0 else { return }
     for ticket in requests.tickets {
       guard let request = requests[ticket], request.deadline <= now.ticks else { continue }
       end(ticket, request, with: node.leader == nil ? .noLeader : .deadline)
     }
+    guard requests.count < before else { return }
+    let live = requests
+    waiting.removeAll { live[$0] == nil }
+    reads.removeAll { live[$0] == nil }
   }
 
   /// Answers everything, because the replica stops.

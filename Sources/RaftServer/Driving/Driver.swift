@@ -42,12 +42,16 @@ package struct Driver<Machine: StateMachine>: Sendable {
   var lastLeaderTime: UInt64 = 0
   /// Where forwards go now; those to an earlier target end, or are given up, before the next target gets any.
   var forwardTarget: ForwardTarget?
+  /// The leadership that has refused a forward: it is over, and gets no more.
+  var refusedTarget: ForwardTarget?
   /// How many writes are forwarded and unanswered.
   var forwardedCount = 0
   /// When forwards to an earlier target are given up.
   var forwardsExpire: Ticks?
   /// Forwards that arrived while leadership was being handed over; if that fails, they are proposed in order.
   var heldForwards: [(from: NodeID, boot: UInt64, forward: Forward)] = []
+  /// Bytes of their operations.
+  var heldForwardBytes = 0
 
   // Reads.
   var reads: ReadBatches
@@ -98,7 +102,6 @@ package struct Driver<Machine: StateMachine>: Sendable {
       reportLeftBehind()
     }
     expireStaleForwards()
-    reads.expire(now: moment.ticks)
   }
 
   /// Runs an input on the value in place.
@@ -205,14 +208,15 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// Applies what is committed, up to a limit.
   private mutating func applyCommitted() -> Bool {
     guard let range = node.takeCommitted(bytesMax: options.applyBytesMax) else { return false }
-    if let entries = node.entries(after: range.after, through: range.through) {
-      for entry in entries {
-        let effect = applier.apply(entry)
-        if case .unreadable(let reason) = effect {
-          effects.report(.unreadableEntry(at: entry.id.index, reason: reason))
-        }
-        settleProposals(by: entry.id, effect)
+    guard let entries = node.entries(after: range.after, through: range.through) else {
+      preconditionFailure("committed entries are held until they are applied")
+    }
+    for entry in entries {
+      let effect = applier.apply(entry)
+      if case .unreadable(let reason) = effect {
+        effects.report(.unreadableEntry(at: entry.id.index, reason: reason))
       }
+      settleProposals(by: entry.id, effect)
     }
     node.didApply(through: range.through)
     return true
@@ -223,11 +227,22 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// Up to a limit of bytes everything is kept that some member still lacks, because nothing else could bring that
   /// member up to date. Beyond the limit the cluster is worth more than the member, which may be gone for good.
   package var compaction: LogIndex? {
-    let limit = node.compactableIndex.rawValue
-    var target = limit > UInt64(options.retainedEntries) ? limit - UInt64(options.retainedEntries) : 0
-    target = max(target, node.compactionIndex(keepingAppliedBytes: options.logBytesMax).rawValue)
-    return target >= node.baseIndex.rawValue + UInt64(max(options.retainedEntries, 1))
-      ? LogIndex(target) : nil
+    let (base, limit) = (node.baseIndex, node.compactableIndex)
+    let kept = UInt64(options.retainedEntries)
+    var target = LogIndex(limit.rawValue > kept ? limit.rawValue - kept : 0)
+    var isWorthwhile = base.distance(to: target) >= max(options.retainedEntries, 1)
+    // By bytes it is done in steps, too: of half, or of an eighth.
+    if node.appliedBytes > options.retainedBytesMax {
+      target = max(
+        target, min(limit, node.compactionIndex(keepingAppliedBytes: options.retainedBytesMax / 2)))
+      isWorthwhile = true
+    }
+    if node.appliedBytes > options.logBytesMax {
+      let left = options.logBytesMax - options.logBytesMax / 8
+      target = max(target, node.compactionIndex(keepingAppliedBytes: left))
+      isWorthwhile = true
+    }
+    return isWorthwhile && target > base ? target : nil
   }
 
   package mutating func compact(through index: LogIndex) { node.compact(through: index) }

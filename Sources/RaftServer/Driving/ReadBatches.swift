@@ -4,17 +4,21 @@ import RaftTransport
 /// Reads on their way to being linearizable: everything that arrives between two flushes shares one read index.
 struct ReadBatches: Sendable {
   private struct Batch: Sendable {
-    var id: ReadID
+    /// The questions that were asked for it, the last one last. An answer to an earlier one is as good: ids never
+    /// repeat, and a network that is slower than ``answerTicks`` would otherwise never get an answer in.
+    var ids: [ReadID]
     var tickets: [UInt64]
     var askedAt: Ticks
   }
 
-  /// An answer that does not come within this many ticks is asked for again, under a new id.
+  /// A question whose answer does not come within this many ticks is asked again, under a new id.
   static let answerTicks = 20
   /// After a refusal, so many ticks pass before the next question: the cluster is between two leaders.
   static let retryTicks = 1
-  /// The most questions under way; further reads share the next one.
+  /// The most batches under way; further reads share the next one.
   static let batchesMax = 8
+  /// The most questions for one batch that may still be answered.
+  static let idsMax = 16
 
   private let boot: UInt64
   private var lastNumber: UInt64 = 0
@@ -27,31 +31,34 @@ struct ReadBatches: Sendable {
 
   mutating func add(_ ticket: UInt64) { gathering.append(ticket) }
 
-  /// The id under which the gathered reads are to be asked now; nil if there is nothing to ask.
+  /// The id under which something is to be asked now: again what is overdue, or what was gathered; nil if there is
+  /// nothing to ask.
   mutating func ask(now: Ticks) -> ReadID? {
+    if let overdue = asked.firstIndex(where: { $0.askedAt + Self.answerTicks <= now }) {
+      if asked[overdue].ids.count == Self.idsMax { asked[overdue].ids.removeFirst() }
+      asked[overdue].askedAt = now
+      asked[overdue].ids.append(nextID())
+      return asked[overdue].ids.last
+    }
     guard !gathering.isEmpty, now >= notBefore, asked.count < Self.batchesMax else { return nil }
-    lastNumber += 1
-    let id = ReadID(boot: boot, number: lastNumber)
-    asked.append(Batch(id: id, tickets: gathering, askedAt: now))
+    let id = nextID()
+    asked.append(Batch(ids: [id], tickets: gathering, askedAt: now))
     gathering = []
     return id
   }
 
-  /// Notes an answer; one to a question that was given up is ignored.
-  mutating func settle(_ outcome: ReadOutcome, now: Ticks) {
-    guard let position = asked.firstIndex(where: { $0.id == outcome.id }) else { return }
-    let batch = asked.remove(at: position)
-    if let readIndex = outcome.readIndex {
-      confirmed.append((readIndex, batch.tickets))
-    } else {
-      askAgain(batch, notBefore: now + Self.retryTicks)
-    }
+  private mutating func nextID() -> ReadID {
+    lastNumber += 1
+    return ReadID(boot: boot, number: lastNumber)
   }
 
-  /// Gives up on answers that are overdue.
-  mutating func expire(now: Ticks) {
-    while let oldest = asked.first, oldest.askedAt + Self.answerTicks <= now {
-      askAgain(asked.removeFirst(), notBefore: now)
+  /// Notes an answer; one to a batch that was answered before is ignored.
+  mutating func settle(_ outcome: ReadOutcome, now: Ticks) {
+    guard let position = asked.firstIndex(where: { $0.ids.contains(outcome.id) }) else { return }
+    if let readIndex = outcome.readIndex {
+      confirmed.append((readIndex, asked.remove(at: position).tickets))
+    } else if asked[position].ids.last == outcome.id {
+      askAgain(asked.remove(at: position), notBefore: now + Self.retryTicks)
     }
   }
 
@@ -63,6 +70,15 @@ struct ReadBatches: Sendable {
   private mutating func askAgain(_ batch: Batch, notBefore instant: Ticks) {
     gathering = batch.tickets + gathering
     notBefore = instant
+  }
+
+  /// Forgets reads that have ended.
+  mutating func removeAll(where hasEnded: (UInt64) -> Bool) {
+    gathering.removeAll(where: hasEnded)
+    for position in asked.indices { asked[position].tickets.removeAll(where: hasEnded) }
+    asked.removeAll { $0.tickets.isEmpty }
+    for position in confirmed.indices { confirmed[position].tickets.removeAll(where: hasEnded) }
+    confirmed.removeAll { $0.tickets.isEmpty }
   }
 
   /// Takes the reads that a state machine which reflects `index` may answer.

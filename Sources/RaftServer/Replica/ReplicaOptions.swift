@@ -22,6 +22,8 @@ public struct ReplicaOptions: Hashable, Sendable {
   public var applyBytesMax = 4 << 20
   /// How many applied entries are kept although every member holds them. Default 4,096.
   public var retainedEntries = 4_096
+  /// The most payload bytes of applied entries that are kept although every member holds them. Default 64 MiB.
+  public var retainedBytesMax: UInt64 = 64 << 20
   /// The most payload bytes of applied entries that are kept for members that lag; beyond it a member is left behind
   /// rather than that the node runs out of memory. 1 or more. Default 1 GiB.
   public var logBytesMax: UInt64 = 1 << 30
@@ -58,6 +60,15 @@ public struct ReplicaOptions: Hashable, Sendable {
       faults.append("\(name) is \(value) and must be at least 1")
     }
     if retainedEntries < 0 { faults.append("retainedEntries is \(retainedEntries) and must not be negative") }
+    // A message of one large command, or of many small ones, must fit into a frame, or no follower ever takes it.
+    let payload = max(
+      commandBytesMax.addingReportingOverflow(CommandEnvelope.headerBytes).partialValue, raft.messageBytesMax)
+    let (needed, isHuge) = payload.addingReportingOverflow(5 * max(0, raft.messageEntriesMax) + 1_024)
+    if isHuge || needed > transport.frameBytesMax {
+      faults.append(
+        "transport.frameBytesMax is \(transport.frameBytesMax) and must hold the largest message: commandBytesMax or "
+          + "raft.messageBytesMax, and 5 bytes for each of raft.messageEntriesMax")
+    }
     do { _ = try raft.validated() } catch { faults += error.faults }
     do { _ = try transport.validated() } catch { faults += error.faults }
     guard faults.isEmpty else { throw ReplicaOptionsError(faults: faults) }

@@ -69,6 +69,8 @@ public struct MemoryLogStore: LogStore, Sendable {
       baseConfiguration = IndexedConfiguration(index: entry.id.index, configuration: configuration)
     }
     base = log[head + count - 1].id
+    // The payloads go at once; their empty places go when there are many.
+    for position in head..<(head + count) { log[position].content = .empty }
     head += count
     if head > 1024, head > log.count / 2 {
       log.removeFirst(head)
