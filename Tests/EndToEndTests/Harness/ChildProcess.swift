@@ -79,11 +79,25 @@ final class ChildProcess: Sendable {
     ending.condition.unlock()
   }
 
-  /// Sends a signal, if the process has not ended.
+  /// Sends a signal, if the process has not ended. After SIGSTOP it returns when the process has stopped: one thread
+  /// takes the signal and then stops the others, which go on until then, for milliseconds on a busy machine.
   func send(_ signal: Int32) {
     ending.condition.lock()
     defer { ending.condition.unlock() }
-    if ending.end == nil { kill(processID, signal) }
+    guard ending.end == nil else { return }
+    kill(processID, signal)
+    guard signal == SIGSTOP else { return }
+    for _ in 0..<2_000 where !hasStopped { usleep(1_000) }
+  }
+
+  /// Whether every thread of the process stands still.
+  private var hasStopped: Bool {
+    let tasks = "/proc/\(processID)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+    return threads.allSatisfy { thread in
+      let line = (try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)) ?? ""
+      return line.split(separator: ")").last?.split(separator: " ").first == "T"
+    }
   }
 
   /// How it has ended; nil while it runs.
