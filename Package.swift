@@ -30,32 +30,52 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
-    // One direction, bottom up: a module imports only what stands above it here.
+    // One direction, bottom up: a module imports only what stands above it here. Everything that a target imports is
+    // named, also what it would get through another one: a build compiles a target again when one that is named has
+    // changed. If `raftnode` named RaftKV alone, it would go on using the layout that a type of RaftServer had before.
     .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
     .target(name: "RaftStore", dependencies: ["RaftCore"], swiftSettings: settings),
     .target(name: "RaftTransport", dependencies: ["RaftCore"], swiftSettings: settings),
     .target(
       name: "RaftServer", dependencies: ["RaftCore", "RaftStore", "RaftTransport"], swiftSettings: settings),
-    .target(name: "RaftKV", dependencies: ["RaftServer"], swiftSettings: settings),
-    .target(name: "RaftSimulation", dependencies: ["RaftServer"], swiftSettings: settings),
-    .executableTarget(
-      name: "raftnode", dependencies: ["RaftKV", argumentParser, logging], swiftSettings: settings),
-
-    .executableTarget(
-      name: "CustomStateMachine", dependencies: ["RaftServer"], path: "Examples/CustomStateMachine",
+    .target(
+      name: "RaftKV", dependencies: ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"],
+      swiftSettings: settings),
+    .target(
+      name: "RaftSimulation", dependencies: ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"],
       swiftSettings: settings),
     .executableTarget(
-      name: "ReadmeExample", dependencies: ["RaftServer"], path: "Examples/ReadmeExample",
+      name: "raftnode",
+      dependencies: [
+        "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", argumentParser, logging,
+      ],
+      swiftSettings: settings),
+
+    .executableTarget(
+      name: "CustomStateMachine", dependencies: ["RaftCore", "RaftServer"],
+      path: "Examples/CustomStateMachine",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "ReadmeExample", dependencies: ["RaftCore", "RaftServer"], path: "Examples/ReadmeExample",
       swiftSettings: settings),
 
     .testTarget(name: "RaftCoreTests", dependencies: ["RaftCore"], swiftSettings: settings),
-    .testTarget(name: "RaftStoreTests", dependencies: ["RaftStore"], swiftSettings: settings),
-    .testTarget(name: "RaftTransportTests", dependencies: ["RaftTransport"], swiftSettings: settings),
-    .testTarget(name: "RaftServerTests", dependencies: ["RaftServer"], swiftSettings: settings),
-    .testTarget(name: "RaftKVTests", dependencies: ["RaftKV"], swiftSettings: settings),
-    .testTarget(name: "RaftSimulationTests", dependencies: ["RaftSimulation"], swiftSettings: settings),
+    .testTarget(name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
     .testTarget(
-      name: "RaftNodeTests", dependencies: ["raftnode", "RaftServer", logging], swiftSettings: settings),
+      name: "RaftTransportTests", dependencies: ["RaftCore", "RaftTransport"], swiftSettings: settings),
+    .testTarget(
+      name: "RaftServerTests", dependencies: ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RaftKVTests", dependencies: ["RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RaftSimulationTests", dependencies: ["RaftCore", "RaftServer", "RaftSimulation"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RaftNodeTests",
+      dependencies: ["RaftCore", "RaftTransport", "RaftServer", "RaftKV", "raftnode", logging],
+      swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests",
       dependencies: ["RaftCore", "RaftTransport", "raftnode", "CustomStateMachine", "ReadmeExample"],
