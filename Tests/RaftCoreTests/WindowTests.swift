@@ -57,6 +57,24 @@ struct WindowTests {
     #expect(network.log(2) == network.log(0))
   }
 
+  @Test("a full window whose messages are lost, and then compacted away, is noticed (scenario 9)")
+  func compactedBehindFullWindow() throws {
+    var options = RaftOptions()
+    options.inflightMessagesMax = 2
+    var network = try Network(3, options: options)
+    network.elect(0)
+    for number in 0..<20 {
+      try network.propose("\(number)", at: 0)
+      network.deliver { $0.to != NodeID(3) }
+    }
+    #expect(try peer(3, of: network).inflightMessages == 2)
+    network.nodes[0].compact(through: network.nodes[0].appliedIndex)
+    network.run(ticks: 60)
+    #expect(network.nodes[0].isLeader)
+    #expect(try peer(3, of: network).isLeftBehind)
+    #expect(try peer(3, of: network).inflightMessages == 0)
+  }
+
   @Test("a peer that holds what was compacted meanwhile, though its answers were lost, is not left behind")
   func compactedButHeld() throws {
     var network = try Network(3)
