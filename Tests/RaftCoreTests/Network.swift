@@ -16,6 +16,10 @@ struct Network {
   /// Nodes whose writes are not completed.
   var stalled: Set<Int> = []
   private var disks: [Disk] = []
+  /// Nodes whose pieces of snapshots a test stores itself.
+  var isStoringByHand: Set<Int> = []
+  /// Every piece of a snapshot that any node was asked to store.
+  var storedChunks: [InstallSnapshot] = []
   /// Each node has its own clock, so that a test can let time pass for some.
   var clocks: [Ticks] = []
 
@@ -61,7 +65,19 @@ struct Network {
     }
   }
 
-  private mutating func add(_ id: NodeID, _ state: RecoveredState<String>, _ options: RaftOptions) throws {
+  /// Adds a node that belongs to no cluster yet: it has an empty log, and no role in the configuration that it starts
+  /// from.
+  mutating func addNewcomer(_ id: UInt64, options: RaftOptions = RaftOptions()) throws {
+    let nobody = Member(id: NodeID(999), address: "nobody", store: .memory)
+    let state = RecoveredState<String>(
+      hardState: HardState(term: .zero, votedFor: nil), base: .zero,
+      baseConfiguration: IndexedConfiguration(
+        index: .zero, configuration: try Configuration(voters: [nobody])), entries: [],
+      commitIndex: .zero, appliedIndex: .zero)
+    try add(NodeID(id), state, options)
+  }
+
+  mutating func add(_ id: NodeID, _ state: RecoveredState<String>, _ options: RaftOptions) throws {
     nodes.append(try RaftNode(id: id, recovered: state, options: options, seed: id.rawValue))
     disks.append(Disk())
     if clocks.count < nodes.count { clocks.append(.zero) }
@@ -103,7 +119,14 @@ struct Network {
     }
     reads[position] += outputs.reads
     events[position] += outputs.events
+    let chunks = outputs.chunks
     outputs.removeAll()
+    for chunk in chunks where !isStoringByHand.contains(position) {
+      nodes[position].didStoreChunk(
+        fingerprint: chunk.snapshot.fingerprint, through: chunk.end, into: &outputs)
+      collect(position)
+    }
+    storedChunks += chunks
   }
 
   /// Delivers messages, oldest first, for which `passes` holds, until none is left; drops the others.
@@ -144,6 +167,18 @@ struct Network {
     deliver(passes)
   }
 
+  /// Makes `position` leader in the place of one that is cut off: its followers are told that their connections to it
+  /// broke, and only the new one's clock runs.
+  mutating func replaceLeader(
+    _ old: Int, by position: Int, _ passes: (Message) -> Bool = { _ in true }
+  ) {
+    let lost = nodes[old].id
+    for other in nodes.indices where other != old {
+      input(other) { node, outputs in node.connectionLost(to: lost, into: &outputs) }
+    }
+    elect(position) { $0.from != lost && $0.to != lost && passes($0) }
+  }
+
   mutating func propose(_ payload: String, at position: Int) throws {
     var failure: ProposeError?
     input(position) { node, outputs in
@@ -154,6 +189,33 @@ struct Network {
       }
     }
     if let failure { throw failure }
+  }
+
+  mutating func change(_ changes: [ConfigurationChange], at position: Int) throws {
+    var failure: ConfigurationChangeError?
+    input(position) { node, outputs in
+      do throws(ConfigurationChangeError) {
+        try node.changeConfiguration(changes, into: &outputs)
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// A node takes a snapshot of everything that it has applied, and compacts its log up to there.
+  mutating func snapshot(_ position: Int, bytes: UInt64 = 100, compacting: Bool = true) {
+    let index = nodes[position].appliedIndex
+    guard let configuration = nodes[position].configuration(at: index),
+      let term = nodes[position].term(at: index)
+    else { return }
+    let snapshot = Snapshot(
+      last: EntryID(term: term, index: index), configuration: configuration, bytes: bytes,
+      fingerprint: index.rawValue * 1000 + nodes[position].id.rawValue)
+    input(position) { node, outputs in
+      node.didTakeSnapshot(snapshot, into: &outputs)
+      if compacting { node.compact(through: index) }
+    }
   }
 
   /// The whole log of a node behind the founding entry, in words.

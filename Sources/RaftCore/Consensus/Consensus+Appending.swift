@@ -84,7 +84,7 @@ extension Consensus {
       .heartbeatReply(HeartbeatReply(round: heartbeat.round)), to: leader, after: .hardState, into: &outputs)
   }
 
-  private mutating func commit(through index: LogIndex, into outputs: inout Outputs) {
+  mutating func commit(through index: LogIndex, into outputs: inout Outputs) {
     guard index > commitIndex else { return }
     commitIndex = index
     outputs.trace(.committed(through: index))

@@ -5,6 +5,11 @@ extension Consensus {
 
   /// Begins a campaign: a pre-vote, unless this node alone decides.
   mutating func campaign(into outputs: inout Outputs) {
+    guard !isWriteOverdue else {
+      // As leader it could commit nothing that its disk takes part in.
+      redrawElectionDeadline()
+      return outputs.trace(.campaignHeldBack(term: hardState.term))
+    }
     guard configuration.voters != [id] || configuration.isJoint else {
       return requestVotes(isTransfer: false, into: &outputs)
     }
@@ -124,7 +129,8 @@ extension Consensus {
 
   /// Whether a leader was heard within the minimum election timeout. A leader that campaigns itself has given up.
   private func isLeaderAlive(asFor candidate: NodeID) -> Bool {
-    switch role {
+    if isBoundByLease, leader != candidate { return true }
+    return switch role {
     case .leader: true
     case .preCandidate, .candidate, .follower(leader: nil): false
     case .follower(let leader):
@@ -163,7 +169,9 @@ extension Consensus {
       outputs.trace(.steppedDown(term: hardState.term, reason: reason))
       refuseAllReads(into: &outputs)
       progress.removeAll()
+      snapshotsUnderWay.removeAll()
       transfer = nil
+      overdueProbe = nil
     }
     if term > hardState.term { enter(term, votedFor: nil) }
     role = .follower(leader: leader)
@@ -208,7 +216,11 @@ extension Consensus {
     hastyCampaignsLeft = 0
     outputs.trace(.becameLeader(term: hardState.term))
     progress.removeAll()
-    progress.update(for: configuration, own: id, next: log.lastIndex.next, now: now)
+    progress.update(
+      for: configuration, own: id, next: log.lastIndex.next, now: now, departed: .zero, farewellDeadline: now)
+    dropIncoming(into: &outputs)
+    lease.restart()
+    priority.restart(now: now, options: options)
     heartbeatRound = 0
     heartbeatDeadline = now + options.heartbeatTicks
     appendOwn(bytes: 0)
@@ -224,68 +236,11 @@ extension Consensus {
   /// that a majority still hears keeps its place, because they refuse the pre-vote.
   mutating func connectionLost(to peer: NodeID, into outputs: inout Outputs) {
     guard case .follower(leader: peer) = role, hastyCampaignsLeft == 0 else { return }
+    // Counter-example that this prevents: the connections of a healthy leader are reset by a router, its followers elect
+    // another within 20 ms, and it goes on answering reads under its lease.
+    guard !configuration.usesLeaseReads else { return }
     outputs.trace(.leaderLost(peer))
     hastyCampaignsLeft = Self.hastyCampaignLimit
     electionDeadline = now + 1 + Int.random(in: 0..<options.leaderLostStaggerTicks, using: &randomSource)
-  }
-
-  // MARK: - Handing over (thesis §3.10)
-
-  mutating func handleTimeoutNow(from leader: NodeID, into outputs: inout Outputs) {
-    guard case .follower(leader: leader) = role, configuration.isVoter(id) else {
-      return outputs.trace(.ignored(from: leader, reason: .stale))
-    }
-    requestVotes(isTransfer: true, into: &outputs)
-  }
-
-  mutating func transferLeadership(to target: NodeID, into outputs: inout Outputs) throws(TransferError) {
-    guard isLeader else { throw .notLeader }
-    guard target != id, configuration.voters.contains(target) else { throw .notAVoter }
-    guard transfer == nil else { throw .alreadyTransferring }
-    transfer = Transfer(target: target, deadline: now + options.electionTimeoutTicksMin)
-    outputs.trace(.transferStarted(to: target))
-    orderTransferIfCaughtUp(into: &outputs)
-    if let position = progress.position(of: target) {
-      sendAppends(to: position, evenIfEmpty: true, into: &outputs)
-    }
-  }
-
-  var bestTransferTarget: NodeID? {
-    progress.peers.filter { peer in
-      configuration.voters.contains(peer.id) && peer.lastHeard + options.electionTimeoutTicksMin > now
-    }.max { ($0.match, $0.id) < ($1.match, $1.id) }?.id
-  }
-
-  mutating func orderTransferIfCaughtUp(into outputs: inout Outputs) {
-    guard var handover = transfer, !handover.isOrdered, progress[handover.target]?.match == log.lastIndex
-    else { return }
-    handover.isOrdered = true
-    transfer = handover
-    send(.timeoutNow, to: handover.target, into: &outputs)
-  }
-
-  mutating func expireTransfer(into outputs: inout Outputs) {
-    guard let handover = transfer, now >= handover.deadline else { return }
-    transfer = nil
-    outputs.trace(.transferAborted(to: handover.target))
-  }
-}
-
-/// Why leadership cannot be handed over.
-public enum TransferError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Only a leader has something to hand over.
-  case notLeader
-  /// The target is this node, or does not vote.
-  case notAVoter
-  /// Another handover is under way.
-  case alreadyTransferring
-
-  /// The value in words, as logs print it.
-  public var description: String {
-    switch self {
-    case .notLeader: "this node is not the leader"
-    case .notAVoter: "leadership can only be handed to another voter"
-    case .alreadyTransferring: "leadership is already being handed over"
-    }
   }
 }

@@ -5,7 +5,8 @@ extension Consensus {
   func checkInvariants() {
     precondition(log.last.term <= hardState.term, "no entry is of a later term than the node's")
     precondition(commitIndex <= log.lastIndex, "only entries in the log are committed")
-    precondition(log.base.index <= appliedIndex, "only applied entries are compacted")
+    precondition(
+      log.base.index <= appliedIndex || writes.isInstalling, "only applied entries are compacted")
     precondition(appliedIndex <= handedOutIndex, "only entries that were handed out are applied")
     precondition(handedOutIndex <= commitIndex, "only committed entries are handed out")
     precondition(
@@ -16,11 +17,18 @@ extension Consensus {
     precondition(progress.peers.isEmpty || isLeader, "only a leader keeps progress")
     precondition(reads.count == 0 || isLeader, "only a leader keeps reads")
     precondition(transfer == nil || isLeader, "only a leader hands over")
+    precondition(snapshotsUnderWay.isEmpty || isLeader, "only a leader sends snapshots")
+    precondition(incoming == nil || !isLeader, "a leader receives no snapshot")
     if role == .candidate { precondition(hardState.votedFor == id, "a candidate votes for itself") }
     if isLeader {
       precondition(hardState.votedFor == id, "a leader has voted for itself")
       for peer in progress.peers {
         precondition(peer.match < peer.next, "what is matched is not sent again")
+        precondition(
+          peer.removedAt != nil || configuration.member(peer.id) != nil, "progress is kept of members")
+        precondition(
+          (peer.state == .snapshot) == snapshotsUnderWay.contains { $0.peer == peer.id },
+          "a peer that receives a snapshot is sent one")
         precondition(peer.next <= log.lastIndex.next, "what does not exist is not sent")
       }
     }

@@ -18,7 +18,13 @@ extension Consensus {
   /// Queues a read on the leader; opens a round for it unless one is under way.
   mutating func addRead(_ read: ReadID, asker: NodeID?, into outputs: inout Outputs) {
     guard isLeader, reads.count < options.pendingReadsMax else {
+      outputs.trace(.readRefused(id: read))
       return answer(ReadQueue.Pending(id: read, asker: asker, readIndex: .zero), with: nil, into: &outputs)
+    }
+    if holdsLease() {
+      outputs.trace(.readLeased(id: read, readIndex: commitIndex))
+      return answer(
+        ReadQueue.Pending(id: read, asker: asker, readIndex: .zero), with: commitIndex, into: &outputs)
     }
     reads.add(ReadQueue.Pending(id: read, asker: asker, readIndex: commitIndex))
     if reads.wantsRound, hasCommittedInTerm { broadcastHeartbeat(into: &outputs) }

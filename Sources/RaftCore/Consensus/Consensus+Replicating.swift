@@ -12,7 +12,10 @@ extension Consensus {
   /// Checks whether a proposal of `bytes` bytes can be taken.
   func admit(bytes: Int) throws(ProposeError) {
     guard isLeader else { throw .notLeader(leader: leader) }
-    guard transfer == nil else { throw .transferring }
+    guard transfer == nil, !isLeaving else { throw .transferring }
+    let unapplied = log.bytes(
+      after: max(appliedIndex, log.base.index), through: max(commitIndex, log.base.index))
+    guard unapplied <= UInt64(options.unappliedBytesMax) else { throw .busy }
     let uncommitted = log.bytes(after: max(commitIndex, log.base.index), through: log.lastIndex)
     // One proposal is always let in: a limit below its size would otherwise refuse it for ever.
     guard uncommitted == 0 || uncommitted + UInt64(bytes) <= UInt64(options.uncommittedBytesMax) else {
@@ -40,13 +43,15 @@ extension Consensus {
     var mustSend = evenIfEmpty
     while progress.peers[position].canSend(options) {
       let next = progress.peers[position].next
-      guard next <= log.lastIndex || mustSend else { return }
+      // Who was removed gets the entry that says so, and nothing behind it.
+      let last = min(progress.peers[position].removedAt ?? log.lastIndex, log.lastIndex)
+      guard next <= last || mustSend else { return }
       guard let previousTerm = log.term(at: next.previous) else {
         // The entry before `next` is compacted away. A message that claimed term 0 for it would match anything.
-        return progress.modify(position) { $0.needSnapshot() }
+        return startSnapshot(to: position, into: &outputs)
       }
       let previous = EntryID(term: previousTerm, index: next.previous)
-      let through = lastOfMessage(after: previous.index)
+      let through = lastOfMessage(after: previous.index, notBeyond: last)
       let bytes = Int(log.bytes(after: previous.index, through: through))
       let request = AppendEntries(
         previous: previous, entriesTerm: log.term(at: through) ?? previousTerm,
@@ -67,18 +72,19 @@ extension Consensus {
 
   /// Where the next message after `index` ends: within one term, one limit of bytes and one of entries. Contiguous by
   /// construction: an entry is never skipped because a later one still fits (scenario 8).
-  private func lastOfMessage(after index: LogIndex) -> LogIndex {
-    guard index < log.lastIndex else { return index }
+  private func lastOfMessage(after index: LogIndex, notBeyond last: LogIndex) -> LogIndex {
+    guard index < last else { return index }
     let endOfTerm = log.endOfRun(containing: index.next)
     let endOfCount = index.advanced(by: options.messageEntriesMax)
     return log.lastIndex(
-      after: index, through: min(endOfTerm, endOfCount), bytesAtMost: options.messageBytesMax)
+      after: index, through: min(endOfTerm, endOfCount, last), bytesAtMost: options.messageBytesMax)
   }
 
   /// Opens a heartbeat round. Its answers confirm the reads that arrived before it.
   mutating func broadcastHeartbeat(into outputs: inout Outputs) {
     heartbeatRound += 1
     heartbeatDeadline = now + options.heartbeatTicks
+    if configuration.usesLeaseReads { lease.roundSent(heartbeatRound, at: now) }
     if reads.wantsRound, hasCommittedInTerm { reads.open(round: heartbeatRound) }
     updateHeldByAll()
     for peer in progress.peers {
@@ -90,7 +96,9 @@ extension Consensus {
   }
 
   private mutating func updateHeldByAll() {
-    let lowest = progress.peers.reduce(writes.durableIndex) { min($0, $1.match) }
+    let lowest = progress.peers.reduce(writes.durableIndex) { lowest, peer in
+      peer.removedAt == nil ? min(lowest, peer.match) : lowest
+    }
     heldByAll = max(heldByAll, min(lowest, commitIndex))
   }
 
@@ -107,6 +115,11 @@ extension Consensus {
       guard match <= log.lastIndex else { return outputs.trace(.ignored(from: peer, reason: .impossible)) }
       let isNews = progress.modify(position) { $0.didAccept(through: match) }
       if isNews {
+        let last = log.lastIndex
+        progress.modify(position) { $0.noteRound(lastIndex: last, now: now) }
+        if progress.peers[position].state == .pipeline, !snapshotsUnderWay.isEmpty {
+          endSnapshot(to: peer, into: &outputs)
+        }
         advanceCommitIndex(into: &outputs)
         orderTransferIfCaughtUp(into: &outputs)
       }
@@ -117,7 +130,8 @@ extension Consensus {
       guard isNews else { return outputs.trace(.ignored(from: peer, reason: .stale)) }
       return sendAppends(to: position, evenIfEmpty: true, into: &outputs)
     }
-    guard isLeader else { return }
+    // What was committed may have ended this leadership, or changed who takes part.
+    guard isLeader, let position = progress.position(of: peer) else { return }
     sendAppends(to: position, evenIfEmpty: false, into: &outputs)
   }
 
@@ -134,7 +148,13 @@ extension Consensus {
       peer.ackedRound = max(peer.ackedRound, reply.round)
       return peer.resumeProbe(now: now, interval: interval)
     }
+    noteLease(of: position, round: reply.round)
+    if progress.peers[position].removedAt != nil { return sayFarewell(to: position, into: &outputs) }
     confirmReads(into: &outputs)
+    guard isLeader else { return }
+    if progress.peers[position].isBehindSnapshot {
+      return resumeSnapshot(to: position, into: &outputs)
+    }
     // A message that was lost leaves no trace by itself. An empty one behind it is rejected by a peer that lacks
     // something, and so starts a probe.
     let lags = progress.peers[position].match < log.lastIndex
@@ -148,7 +168,7 @@ extension Consensus {
       return sendAppends(to: position, evenIfEmpty: true, into: &outputs)
     }
     guard let term = log.term(at: peer.next.previous) else {
-      return progress.modify(position) { $0.needSnapshot() }
+      return startSnapshot(to: position, into: &outputs)
     }
     let previous = EntryID(term: term, index: peer.next.previous)
     let request = AppendEntries(
@@ -173,6 +193,7 @@ extension Consensus {
     outputs.trace(.committed(through: index))
     startWaitingReads(into: &outputs)
     tellCommit(into: &outputs)
+    configurationMayBeCommitted(into: &outputs)
   }
 }
 
@@ -182,7 +203,8 @@ public enum ProposeError: Error, Hashable, Sendable, CustomStringConvertible {
   case notLeader(leader: NodeID?)
   /// Leadership is being handed over.
   case transferring
-  /// Too many bytes are uncommitted.
+  /// Too many bytes are uncommitted, or committed and not applied yet: see ``RaftOptions/uncommittedBytesMax`` and
+  /// ``RaftOptions/unappliedBytesMax``.
   case busy
 
   /// The value in words, as logs print it.
@@ -190,7 +212,7 @@ public enum ProposeError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .notLeader(let leader): "not the leader" + (leader.map { "; \($0) is" } ?? "")
     case .transferring: "leadership is being handed over"
-    case .busy: "too many bytes are waiting to be committed"
+    case .busy: "too many bytes are waiting to be committed or applied"
     }
   }
 }

@@ -16,6 +16,10 @@ struct Consensus: Sendable {
   var log: LogPositions
   /// The configurations in the log; the last is in force from the moment it is appended (thesis §4.1).
   var configurations: ConfigurationLog
+  /// The newest snapshot that the driver can send.
+  var snapshot: Snapshot?
+  /// What a leader sends to this node, as far as it has come.
+  var incoming: IncomingSnapshot?
 
   // Volatile state on all nodes.
   var role = Role.follower(leader: nil)
@@ -31,13 +35,13 @@ struct Consensus: Sendable {
   var writes: WriteQueue
 
   // Time.
-  var now = Ticks.zero
+  var now: Ticks
   /// When a node that is not leader campaigns.
   var electionDeadline: Ticks
   /// Drawn anew at each campaign and whenever a leader is lost (thesis §3.4).
   var electionTimeout: Int
-  /// When the leader of this term was last heard.
-  var lastLeaderContact = Ticks.zero
+  /// When a leader was last heard; the start, until one was.
+  var lastLeaderContact: Ticks
   /// How many more campaigns start after a short stagger instead of a whole timeout, because the connection to the
   /// leader was reported broken. Any contact from a leader sets it to 0.
   var hastyCampaignsLeft = 0
@@ -48,6 +52,11 @@ struct Consensus: Sendable {
   var progress = ProgressTable()
   var reads = ReadQueue()
   var transfer: Transfer?
+  var lease = Lease()
+  var priority = PriorityWatch()
+  var snapshotsUnderWay: [OutgoingSnapshot] = []
+  /// The entry whose acknowledgement by all others proves that only this leader's disk hangs.
+  var overdueProbe: LogIndex?
   var heartbeatDeadline = Ticks.zero
   /// Counts the heartbeat rounds of this leadership.
   var heartbeatRound: UInt64 = 0
@@ -55,21 +64,14 @@ struct Consensus: Sendable {
   var termStartIndex = LogIndex.zero
   var scratch: [UInt64] = []
 
-  /// A leadership transfer under way (thesis §3.10).
-  struct Transfer: Hashable, Sendable {
-    let target: NodeID
-    let deadline: Ticks
-    var isOrdered = false
-  }
-
   /// What a campaign that follows a lost connection may repeat in haste, before whole timeouts apply again.
   static let hastyCampaignLimit = 5
 
   /// Starts from validated state.
   init(
     id: NodeID, hardState: HardState, log: LogPositions, configurations: ConfigurationLog,
-    commitIndex: LogIndex,
-    appliedIndex: LogIndex, options: RaftOptions, seed: UInt64
+    commitIndex: LogIndex, appliedIndex: LogIndex, snapshot: Snapshot?, options: RaftOptions, seed: UInt64,
+    now: Ticks
   ) {
     self.id = id
     self.options = options
@@ -78,6 +80,9 @@ struct Consensus: Sendable {
     self.configurations = configurations
     self.commitIndex = commitIndex
     self.appliedIndex = appliedIndex
+    self.snapshot = snapshot
+    self.now = now
+    lastLeaderContact = now
     handedOutIndex = appliedIndex
     heldByAll = log.base.index
     randomSource = RandomSource(seed: seed)
@@ -85,7 +90,7 @@ struct Consensus: Sendable {
     writes = WriteQueue(durable: log.lastIndex)
     electionTimeout = Int.random(
       in: options.electionTimeoutTicksMin...options.electionTimeoutTicksMax, using: &randomSource)
-    electionDeadline = Ticks.zero + electionTimeout
+    electionDeadline = now + electionTimeout
   }
 
   /// The configuration in force.
@@ -164,6 +169,10 @@ struct Consensus: Sendable {
       addRead(read, asker: message.from, into: &outputs)
     case .readIndexReply(let reply):
       outputs.answer(ReadOutcome(id: reply.id, readIndex: reply.readIndex))
+    case .installSnapshot(let request):
+      handle(request, from: message.from, into: &outputs)
+    case .installSnapshotReply(let reply):
+      handle(reply, from: message.from, into: &outputs)
     }
     return nil
   }
@@ -183,8 +192,13 @@ struct Consensus: Sendable {
         && request.entriesTerm <= message.term && areInOrder(request)
     case .requestVoteReply(let reply):
       return reply.campaignTerm <= .highestPlausible
+    case .installSnapshot(let request):
+      let snapshot = request.snapshot
+      return snapshot.last.term <= message.term && snapshot.last.index <= .highestPlausible
+        && snapshot.configuration.index <= snapshot.last.index && snapshot.bytes <= Snapshot.bytesMax
+        && request.offset <= snapshot.bytes && request.end <= snapshot.bytes
     case .appendEntriesReply, .heartbeat, .heartbeatReply, .staleTerm, .timeoutNow, .readIndex,
-      .readIndexReply:
+      .readIndexReply, .installSnapshotReply:
       return true
     }
   }
@@ -203,13 +217,14 @@ struct Consensus: Sendable {
   private mutating func refuseStale(_ message: Message, into outputs: inout Outputs) {
     outputs.trace(.ignored(from: message.from, reason: .stale))
     switch message.body {
-    case .appendEntries, .heartbeat, .timeoutNow:
+    case .appendEntries, .heartbeat, .timeoutNow, .installSnapshot:
       sendOnceDurable(.staleTerm, to: message.from, after: .hardState, into: &outputs)
     case .readIndex(let read):
       sendOnceDurable(
         .readIndexReply(ReadIndexReply(id: read, readIndex: nil)), to: message.from, after: .hardState,
         into: &outputs)
-    case .requestVote, .requestVoteReply, .appendEntriesReply, .heartbeatReply, .staleTerm, .readIndexReply:
+    case .requestVote, .requestVoteReply, .appendEntriesReply, .heartbeatReply, .staleTerm, .readIndexReply,
+      .installSnapshotReply:
       break
     }
   }
@@ -226,7 +241,11 @@ struct Consensus: Sendable {
       return
     }
     expireTransfer(into: &outputs)
-    if now >= heartbeatDeadline { broadcastHeartbeat(into: &outputs) }
+    if isLeader { watchOwnWrites(into: &outputs) }
+    guard isLeader, now >= heartbeatDeadline else { return }
+    preferHigherPriority(into: &outputs)
+    for position in progress.peers.indices.reversed() { sayFarewell(to: position, into: &outputs) }
+    broadcastHeartbeat(into: &outputs)
   }
 
   /// When time alone will next make this node act; never, for a node that does not vote.

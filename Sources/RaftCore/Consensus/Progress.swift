@@ -6,8 +6,11 @@ struct Progress: Sendable {
     case probe(isPaused: Bool)
     /// The logs agree: messages follow each other without waiting, within the limits.
     case pipeline
-    /// The peer needs entries that are compacted away; only heartbeats are sent.
+    /// The peer needs entries that are compacted away, and the driver has offered no snapshot yet: only heartbeats are
+    /// sent.
     case needsSnapshot
+    /// The peer receives a snapshot: besides its pieces only heartbeats are sent.
+    case snapshot
   }
 
   let id: NodeID
@@ -24,6 +27,18 @@ struct Progress: Sendable {
   private(set) var lastProbe = Ticks.zero
   /// The highest heartbeat round that the peer has answered in this term.
   var ackedRound: UInt64 = 0
+  /// When the latest heartbeat was sent that this peer has answered, knowing that leases are in use.
+  var leaseStart = Ticks.zero
+  /// The index of the configuration that leaves this peer out, while it is still to learn that.
+  private(set) var removedAt: LogIndex?
+  /// When a removed peer is forgotten, whether or not it has learned of its removal.
+  private(set) var farewellDeadline = Ticks.zero
+  /// The first heartbeat round that tells a removed peer that its removal is committed; 0 before that.
+  var farewellRound: UInt64 = 0
+  /// The round of catching up that is under way (thesis §4.2.1): where the log ended when it began, and when that was.
+  private var round: (target: LogIndex, start: Ticks)
+  /// How long the last complete round took, in ticks.
+  private var lastRoundTicks: UInt64?
   /// Appends under way, oldest first.
   private var inflights = Inflights()
 
@@ -32,7 +47,11 @@ struct Progress: Sendable {
     match = .zero
     self.next = next
     lastHeard = now
+    round = (next.previous, now)
   }
+
+  /// Whether it waits for a snapshot or receives one.
+  var isBehindSnapshot: Bool { state == .needsSnapshot || state == .snapshot }
 
   /// How many appends are under way, and their payload bytes.
   var inflight: (messages: Int, bytes: Int) { (inflights.count, inflights.bytes) }
@@ -43,7 +62,7 @@ struct Progress: Sendable {
     case .probe(let isPaused): !isPaused
     case .pipeline:
       inflights.count < options.inflightMessagesMax && inflights.bytes < options.inflightBytesMax
-    case .needsSnapshot: false
+    case .needsSnapshot, .snapshot: false
     }
   }
 
@@ -55,7 +74,7 @@ struct Progress: Sendable {
     case .pipeline:
       next = last.next
       inflights.add(last: last, bytes: bytes)
-    case .needsSnapshot: break
+    case .needsSnapshot, .snapshot: break
     }
   }
 
@@ -78,7 +97,9 @@ struct Progress: Sendable {
   mutating func didReject(previous: LogIndex, agreement: LogIndex) -> Bool {
     switch state {
     case .pipeline: guard previous > match else { return false }
-    case .probe, .needsSnapshot: guard previous == next.previous else { return false }
+    case .probe: guard previous == next.previous else { return false }
+    // What it lacks is known, and is on its way.
+    case .needsSnapshot, .snapshot: return false
     }
     next = max(match.next, min(previous, agreement.next))
     state = .probe(isPaused: false)
@@ -98,6 +119,36 @@ struct Progress: Sendable {
   mutating func needSnapshot() {
     state = .needsSnapshot
     inflights.removeAll()
+  }
+
+  mutating func receiveSnapshot() {
+    state = .snapshot
+    inflights.removeAll()
+  }
+
+  /// The peer takes part no longer, as of the configuration at `index`.
+  mutating func depart(at index: LogIndex, until deadline: Ticks) {
+    guard removedAt == nil else { return }
+    removedAt = index
+    farewellDeadline = deadline
+  }
+
+  mutating func stay() {
+    removedAt = nil
+    farewellRound = 0
+  }
+
+  /// Ends the round of catching up if the peer has come as far as the log reached at its beginning, and begins the next.
+  mutating func noteRound(lastIndex: LogIndex, now: Ticks) {
+    guard match >= round.target else { return }
+    lastRoundTicks = now.rawValue - round.start.rawValue
+    round = (lastIndex, now)
+  }
+
+  /// Whether the last round, and the one under way, took less than `limit` ticks.
+  func isCaughtUp(limit: Int, now: Ticks) -> Bool {
+    guard let lastRoundTicks, lastRoundTicks < UInt64(limit) else { return false }
+    return match >= round.target || now < round.start + limit
   }
 }
 
@@ -141,12 +192,29 @@ struct Inflights: Sendable {
 struct ProgressTable: Sendable {
   private(set) var peers: [Progress] = []
 
-  /// Makes the table agree with `configuration`, keeping what is known of those who stay.
-  mutating func update(for configuration: Configuration, own id: NodeID, next: LogIndex, now: Ticks) {
-    peers = configuration.members.compactMap { member in
-      member.id == id ? nil : self[member.id] ?? Progress(id: member.id, next: next, now: now)
+  /// Makes the table agree with `configuration`, keeping what is known of those who stay. Who is left out by the entry at
+  /// `departed` remains until it has learned that.
+  mutating func update(
+    for configuration: Configuration, own id: NodeID, next: LogIndex, now: Ticks, departed: LogIndex,
+    farewellDeadline: Ticks
+  ) {
+    var updated: [Progress] = []
+    for member in configuration.members where member.id != id {
+      var peer = self[member.id] ?? Progress(id: member.id, next: next, now: now)
+      peer.stay()
+      // A lease rests on peers that hold the configuration in force, and that one is new.
+      peer.leaseStart = .zero
+      updated.append(peer)
     }
+    for peer in peers where configuration.member(peer.id) == nil {
+      var leaving = peer
+      leaving.depart(at: departed, until: farewellDeadline)
+      updated.append(leaving)
+    }
+    peers = updated.sorted { $0.id < $1.id }
   }
+
+  mutating func remove(_ position: Int) { peers.remove(at: position) }
 
   mutating func removeAll() { peers.removeAll(keepingCapacity: true) }
 

@@ -14,6 +14,9 @@ struct WriteQueue: Sendable {
   private struct Inflight: Sendable {
     /// How far this write makes the log durable; lowered when the log is truncated meanwhile.
     var through: LogIndex
+    let takenAt: Ticks
+    /// What the snapshot reaches that this write puts in the place of state and log.
+    let installs: LogIndex?
   }
 
   private struct Held: Sendable {
@@ -32,6 +35,9 @@ struct WriteQueue: Sendable {
   /// The log before and at this index is in writes already taken; what follows is for the next one.
   private var writtenIndex: LogIndex
   private var inflight: [Inflight] = []
+  /// The snapshot that the next write puts in the place of state and log, or that the last such write has put there.
+  private(set) var installing: Snapshot?
+  private var mustInstall = false
   private var held: [Held] = []
   private var heldStart = 0
 
@@ -50,6 +56,22 @@ struct WriteQueue: Sendable {
 
   mutating func logGrew() { isDirty = true }
 
+  /// When the oldest write under way was taken.
+  var oldestTaken: Ticks? { inflight.first?.takenAt }
+
+  /// Whether a snapshot is on its way to the disk.
+  var isInstalling: Bool { mustInstall || inflight.contains { $0.installs != nil } }
+
+  /// A snapshot takes the place of the whole log. What is under way proves nothing about what follows the snapshot.
+  mutating func logWasReplaced(by snapshot: Snapshot) {
+    isDirty = true
+    installing = snapshot
+    mustInstall = true
+    writtenIndex = snapshot.last.index
+    durableIndex = .zero
+    for position in inflight.indices { inflight[position].through = .zero }
+  }
+
   /// The log was cut after `index`. Writes in flight that reach further prove only what is left of theirs.
   ///
   /// Counter-example that this prevents: entry 7 of term 2 is being written; a leader of term 3 replaces it; the proof
@@ -62,22 +84,30 @@ struct WriteQueue: Sendable {
     for position in inflight.indices { inflight[position].through = min(inflight[position].through, index) }
   }
 
-  /// Takes the next write: its number, and the range of the log that it covers.
-  mutating func take(lastIndex: LogIndex) -> (sequence: UInt64, after: LogIndex)? {
+  /// Takes the next write: its number, where the part of the log that it covers begins, and what it installs first.
+  mutating func take(
+    lastIndex: LogIndex, now: Ticks
+  ) -> (sequence: UInt64, after: LogIndex, snapshot: Snapshot?)? {
     guard isDirty else { return nil }
     isDirty = false
     taken += 1
-    inflight.append(Inflight(through: lastIndex))
+    let snapshot = mustInstall ? installing : nil
+    mustInstall = false
+    inflight.append(Inflight(through: lastIndex, takenAt: now, installs: snapshot?.last.index))
     let after = writtenIndex
     writtenIndex = lastIndex
-    return (taken, after)
+    return (taken, after, snapshot)
   }
 
   /// Notes that write `sequence` is durable.
-  mutating func complete(_ sequence: UInt64) {
+  ///
+  /// - Returns: Where the snapshot ends that it has installed, if it has.
+  mutating func complete(_ sequence: UInt64) -> LogIndex? {
     precondition(sequence == completed + 1, "writes are completed in the order in which they were taken")
     completed = sequence
-    durableIndex = max(durableIndex, inflight.removeFirst().through)
+    let write = inflight.removeFirst()
+    durableIndex = max(durableIndex, write.through)
+    return write.installs
   }
 
   /// The number of the write that a message must wait for; nil if it may leave at once.
@@ -151,7 +181,11 @@ extension Consensus {
 
   /// Redeems the proof of a write: releases what waited for it and counts the leader's own entries.
   mutating func didPersist(_ durable: consuming DurableWrite, into outputs: inout Outputs) {
-    writes.complete(durable.redeem(for: token))
+    if let installed = writes.complete(durable.redeem(for: token)) {
+      // The state machine is what the snapshot says from now on.
+      handedOutIndex = max(handedOutIndex, installed)
+      appliedIndex = max(appliedIndex, installed)
+    }
     while let message = writes.release() { deliver(message, into: &outputs) }
     if isLeader { advanceCommitIndex(into: &outputs) }
   }
@@ -165,10 +199,13 @@ extension Consensus {
   }
 
   mutating func takeWrite() -> PendingWrite? {
-    guard let (sequence, after) = writes.take(lastIndex: log.lastIndex) else { return nil }
+    guard let (sequence, after, snapshot) = writes.take(lastIndex: log.lastIndex, now: now) else {
+      return nil
+    }
     return PendingWrite(
-      hardState: hardState, commitIndex: commitIndex, after: after, through: log.lastIndex, replica: token,
-      sequence: sequence)
+      hardState: hardState, commitIndex: commitIndex, installs: snapshot?.last, after: after,
+      through: log.lastIndex,
+      replica: token, sequence: sequence)
   }
 
   /// The range that the applier may take: never beyond what is durable *here*.
@@ -177,6 +214,7 @@ extension Consensus {
   /// its applier flushed the entry, a crash would leave the state machine ahead of the log.
   mutating func takeCommitted(bytesMax: Int) -> (after: LogIndex, through: LogIndex)? {
     let limit = min(commitIndex, writes.durableIndex)
+    // While a snapshot is on its way to the disk nothing counts as durable: what follows it cannot be applied yet.
     guard limit > handedOutIndex else { return nil }
     let after = handedOutIndex
     handedOutIndex = log.lastIndex(after: after, through: limit, bytesAtMost: bytesMax)

@@ -6,6 +6,11 @@ public struct Outputs: Sendable {
   public private(set) var messages: [Message] = []
   /// Answers to ``RaftNode/readIndex(_:into:)``.
   public private(set) var reads: [ReadOutcome] = []
+  /// Pieces of a snapshot to be stored, in order; the bytes are those that came with the message. What to do with them:
+  /// ``RaftNode/didStoreChunk(fingerprint:through:into:)``.
+  public private(set) var chunks: [InstallSnapshot] = []
+  /// Snapshots of which nothing more will be received, and whose stored pieces can be thrown away.
+  public private(set) var discardedSnapshots: [Snapshot] = []
   /// What was decided, in order; stays empty unless tracing was asked for.
   public private(set) var events: [TraceEvent] = []
   private let isTracing: Bool
@@ -19,10 +24,16 @@ public struct Outputs: Sendable {
   public mutating func removeAll() {
     messages.removeAll(keepingCapacity: true)
     reads.removeAll(keepingCapacity: true)
+    chunks.removeAll(keepingCapacity: true)
+    discardedSnapshots.removeAll(keepingCapacity: true)
     events.removeAll(keepingCapacity: true)
   }
 
   mutating func send(_ message: Message) { messages.append(message) }
+
+  mutating func store(_ chunk: InstallSnapshot) { chunks.append(chunk) }
+
+  mutating func discard(_ snapshot: Snapshot) { discardedSnapshots.append(snapshot) }
 
   mutating func answer(_ outcome: ReadOutcome) { reads.append(outcome) }
 

@@ -4,12 +4,17 @@
 /// redeems the proof with ``RaftNode/didPersist(_:into:)``. It cannot be copied, and dropping it traps: a dropped write
 /// is lost durability.
 ///
-/// What it asks for, in order: replace the hard state; cut the log after ``after``; append entries `(after, through]`.
+/// What it asks for, in order and all or nothing: if ``installs`` names a snapshot, let it take the place of the state
+/// machine and of the whole log; replace the hard state; cut the log after ``after``; append entries `(after, through]`.
 public struct PendingWrite: ~Copyable, Sendable {
   /// Term and vote.
   public let hardState: HardState
   /// Highest index known committed when the write was taken: worth storing as a hint, needs no sync of its own.
   public let commitIndex: LogIndex
+  /// Where the snapshot ends that was received completely, and that state machine and log start from as soon as this is
+  /// durable; the whole of it is ``RaftNode/installingSnapshot``. A crash before leaves the old state, a crash after the
+  /// new one.
+  public let installs: EntryID?
   /// Whatever the store holds beyond this index is to be discarded.
   public let after: LogIndex
   /// Index of the last entry to append; equal to ``after`` if only the hard state changed.

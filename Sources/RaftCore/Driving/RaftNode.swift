@@ -3,14 +3,15 @@
 /// It does no I/O and has no clock. A driver feeds it and carries out what comes back:
 /// 1. Before every input, ``advance(to:into:)`` with the time of that input.
 /// 2. Inputs: ``step(_:entries:into:)`` for messages, ``propose(_:into:)``, ``readIndex(_:into:)``,
-///    ``connectionLost(to:into:)``. Messages and answers appear in `outputs`, and may be sent at once.
+///    ``changeConfiguration(_:into:)``, ``connectionLost(to:into:)``. Messages and answers appear in `outputs`, and may be
+///    sent at once.
 /// 3. Then, while ``takeWrite()`` gives a write: hand it, with ``entries(after:through:)``, to the log store, and bring
 ///    the proof back with ``didPersist(_:into:)``. Several writes may be in flight; they complete in order.
 /// 4. Then, while ``takeCommitted(bytesMax:)`` gives a range: apply it, and report with ``didApply(through:)``.
 ///
 /// "Persist before you answer" needs no care: what depends on a write stays inside until its proof is back.
-/// Deviations from the thesis: RequestVote waits for the candidate's own write; a vote is refused, not only ignored,
-/// on a stale term; AppendEntries carry entries of one term.
+/// 5. From time to time, and when ``wantsSnapshot`` says so: take a snapshot, report it with ``didTakeSnapshot(_:into:)``, and
+///    then ``compact(through:)``.
 public struct RaftNode<Payload: Sendable>: Sendable {
   private var engine: Consensus
   private var tail: LogTail<Payload>
@@ -22,10 +23,12 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   ///   - state: What it starts from.
   ///   - options: Validated by ``RaftOptions/validated()``.
   ///   - seed: Decides all its random choices. Nodes of one cluster need different seeds.
+  ///   - now: The time of the start, on the clock that ``advance(to:into:)`` will tell.
   /// - Throws: ``RecoveryError`` listing everything in `state` that contradicts itself.
   @specialized(where Payload == Bytes)
   public init(
-    id: NodeID, recovered state: RecoveredState<Payload>, options: RaftOptions = RaftOptions(), seed: UInt64
+    id: NodeID, recovered state: RecoveredState<Payload>, options: RaftOptions = RaftOptions(), seed: UInt64,
+    now: Ticks = .zero
   ) throws(RecoveryError) {
     let faults = state.faults()
     guard faults.isEmpty, let configurations = state.configurationLog() else {
@@ -39,8 +42,8 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     }
     engine = Consensus(
       id: id, hardState: state.hardState, log: log, configurations: configurations,
-      commitIndex: state.commitIndex,
-      appliedIndex: state.appliedIndex, options: options, seed: seed)
+      commitIndex: state.commitIndex, appliedIndex: state.appliedIndex, snapshot: state.snapshot,
+      options: options, seed: seed, now: now)
   }
 
   // MARK: - What it is
@@ -185,6 +188,80 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     try engine.transferLeadership(to: target, into: &outputs)
   }
 
+  /// Gives leadership up: it is handed to the best placed voter, or just ended if none is heard from or the handover
+  /// fails. Without effect unless this node leads.
+  @specialized(where Payload == Bytes)
+  public mutating func stepDown(into outputs: inout Outputs) {
+    guarded { engine in engine.stepDown(into: &outputs) }
+  }
+
+  /// Begins to change who takes part. All of `changes` take effect together: in one step if at most one voter comes or
+  /// goes, otherwise through a joint phase, which ends by itself (thesis §4.3). The new configuration is in force at once;
+  /// the change is over when ``RaftStatus/configuration`` is not joint and its entry is committed.
+  ///
+  /// - Throws: ``ConfigurationChangeError``; nothing has changed then.
+  @specialized(where Payload == Bytes)
+  public mutating func changeConfiguration(
+    _ changes: [ConfigurationChange], into outputs: inout Outputs
+  ) throws(ConfigurationChangeError) {
+    let before = landmarks
+    try engine.changeConfiguration(changes, into: &outputs)
+    completeTail()
+    check(since: before)
+  }
+
+  // MARK: - Snapshots
+
+  /// Whether a peer that is alive waits for a snapshot, and none is there that the log continues: the driver should take
+  /// one, and report it with ``didTakeSnapshot(_:into:)``.
+  public var wantsSnapshot: Bool { engine.wantsSnapshot }
+
+  /// The snapshots that are being sent; the driver keeps their bytes. Besides them only the newest one is needed.
+  public var snapshotsInUse: [Snapshot] { engine.snapshotsUnderWay.map(\.snapshot) }
+
+  /// The snapshot that a ``PendingWrite`` with ``PendingWrite/installs`` speaks of; nil before the first one.
+  public var installingSnapshot: Snapshot? { engine.writes.installing }
+
+  /// The term of the entry at `index`, or of the log's beginning; nil if `index` is before it or beyond the log.
+  public func term(at index: LogIndex) -> Term? { engine.log.term(at: index) }
+
+  /// The configuration in force at `index` and where it stands, as a snapshot that ends there records it; nil if `index`
+  /// is compacted away or beyond the log.
+  public func configuration(at index: LogIndex) -> IndexedConfiguration? {
+    guard index >= baseIndex, index <= lastEntry.index else { return nil }
+    return engine.configurations.inForce(at: index)
+  }
+
+  /// The driver has a snapshot that can be sent to peers, now and until it reports a newer one.
+  ///
+  /// - Precondition: The snapshot ends at an entry that is applied and retained, or is the log's beginning.
+  @specialized(where Payload == Bytes)
+  public mutating func didTakeSnapshot(_ snapshot: Snapshot, into outputs: inout Outputs) {
+    precondition(
+      snapshot.last.index <= engine.appliedIndex,
+      "a snapshot holds applied entries only, because it is never undone")
+    precondition(
+      engine.log.term(at: snapshot.last.index).map { $0 == snapshot.last.term } ?? true,
+      "a snapshot ends at an entry of this log")
+    guarded { engine in engine.offer(snapshot, into: &outputs) }
+  }
+
+  /// The driver has stored a piece that ``Outputs/chunks`` named, up to `offset`; if it was the last one, the driver has
+  /// also verified the whole. The next piece is asked for, or the next write installs the snapshot.
+  ///
+  /// Storing need not be durable: after a crash the transfer begins again.
+  @specialized(where Payload == Bytes)
+  public mutating func didStoreChunk(fingerprint: UInt64, through offset: UInt64, into outputs: inout Outputs)
+  {
+    guarded { engine in engine.didStoreChunk(fingerprint: fingerprint, through: offset, into: &outputs) }
+  }
+
+  /// The driver could not store a piece, or what it received is not what was sent. The transfer begins again.
+  @specialized(where Payload == Bytes)
+  public mutating func didFailToStore(fingerprint: UInt64, into outputs: inout Outputs) {
+    guarded { engine in engine.didFailToStore(fingerprint: fingerprint, into: &outputs) }
+  }
+
   // MARK: - Disk
 
   /// The next write, covering everything since the last one; nil if nothing has changed.
@@ -239,18 +316,22 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     engine.appliedIndex = max(engine.appliedIndex, index)
   }
 
-  /// Forgets the log through `index`.
+  /// Forgets the log through `index`, or as far as what is left still continues every snapshot that is being sent to a
+  /// peer which is alive.
   ///
-  /// A peer that still needs what is forgotten cannot be brought up to date by this node; within ``compactableIndex``
-  /// there is none.
+  /// A peer that needs what is forgotten gets a snapshot; within ``compactableIndex`` there is no such peer.
   ///
   /// - Precondition: `index` is at most the applied index.
+  /// - Returns: Through where the log is compacted now.
   @specialized(where Payload == Bytes)
-  public mutating func compact(through index: LogIndex) {
+  @discardableResult
+  public mutating func compact(through index: LogIndex) -> LogIndex {
     precondition(index <= engine.appliedIndex, "only applied entries can be compacted")
-    engine.log.compact(through: index)
-    engine.configurations.compact(through: index)
-    tail.trim(through: index)
+    let target = min(index, engine.compactionLimit)
+    engine.log.compact(through: target)
+    engine.configurations.compact(through: target)
+    tail.trim(through: target)
+    return engine.log.base.index
   }
 
   // MARK: - Invariants
@@ -299,8 +380,10 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     return result
   }
 
-  /// Adds the entries that the engine has appended by itself: those that open a term.
+  /// Adds the entries that the engine has appended by itself, which have no payload: those that open a term, and
+  /// configurations. A log that a snapshot has replaced begins anew.
   private mutating func completeTail() {
+    if tail.base < engine.log.base.index { tail = LogTail(base: engine.log.base.index) }
     while tail.lastIndex < engine.log.lastIndex {
       let index = tail.lastIndex.next
       guard let term = engine.log.term(at: index) else { return }

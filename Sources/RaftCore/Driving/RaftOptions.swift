@@ -19,11 +19,30 @@ public struct RaftOptions: Hashable, Sendable {
   public var inflightBytesMax = 16 << 20
   /// The most payload bytes of proposals that are not committed; beyond it, proposals are refused. Default 64 MiB.
   public var uncommittedBytesMax = 64 << 20
+  /// The most payload bytes that are committed and not applied yet; beyond it, proposals are refused, so that a slow
+  /// state machine is not left ever further behind. Default 64 MiB.
+  public var unappliedBytesMax = 64 << 20
   /// The most reads that may wait for confirmation on a leader; beyond it, reads are refused. Default 10,000.
   public var pendingReadsMax = 10_000
+  /// The most bytes of a snapshot in one message; 1 or more. Default 1 MiB.
+  public var snapshotChunkBytes = 1 << 20
+  /// Ticks after which a piece of a snapshot is sent again to a peer that is alive; 1 or more. Default 50.
+  public var snapshotRetryTicks = 50
+  /// Ticks after which a write that is not durable is overdue: a node does not campaign then, and a leader resigns if a
+  /// majority without it goes on; 1 or more. Default 300.
+  public var writeOverdueTicks = 300
+  /// By how much, in percent, one node's clock may gain on another's while leases are in use: 0 to 50. A lease ends by as
+  /// much before the minimum election timeout, and two ticks more. Default 10.
+  public var leaseClockDriftPercentMax = 10
+
+  /// The most ticks that any option may ask for.
+  static let ticksMax = 1 << 32
 
   /// The defaults.
   public init() {}
+
+  /// How long a lease lasts after its heartbeat was sent: clocks count whole ticks at both ends.
+  var leaseTicks: Int { electionTimeoutTicksMin * (100 - leaseClockDriftPercentMax) / 100 - 2 }
 
   /// The options, if they are sound.
   ///
@@ -34,7 +53,9 @@ public struct RaftOptions: Hashable, Sendable {
       ("heartbeatTicks", heartbeatTicks), ("leaderLostStaggerTicks", leaderLostStaggerTicks),
       ("messageBytesMax", messageBytesMax), ("messageEntriesMax", messageEntriesMax),
       ("inflightMessagesMax", inflightMessagesMax), ("inflightBytesMax", inflightBytesMax),
-      ("uncommittedBytesMax", uncommittedBytesMax), ("pendingReadsMax", pendingReadsMax),
+      ("uncommittedBytesMax", uncommittedBytesMax), ("unappliedBytesMax", unappliedBytesMax),
+      ("pendingReadsMax", pendingReadsMax), ("snapshotChunkBytes", snapshotChunkBytes),
+      ("snapshotRetryTicks", snapshotRetryTicks), ("writeOverdueTicks", writeOverdueTicks),
     ] where value < 1 {
       faults.append("\(name) is \(value) and must be at least 1")
     }
@@ -48,8 +69,25 @@ public struct RaftOptions: Hashable, Sendable {
         "electionTimeoutTicksMax is \(electionTimeoutTicksMax) and must be more than electionTimeoutTicksMin (\(electionTimeoutTicksMin))"
       )
     }
-    if messageEntriesMax > Int(UInt32.max) {
-      faults.append("messageEntriesMax must be at most \(UInt32.max)")
+    for (name, value) in [
+      ("messageEntriesMax", messageEntriesMax), ("snapshotChunkBytes", snapshotChunkBytes),
+    ] where value > Int(UInt32.max) {
+      faults.append("\(name) is \(value) and must be at most \(UInt32.max)")
+    }
+    // Sums of instants and counts of ticks must not overflow, whatever the options are multiplied by.
+    for (name, value) in [
+      ("heartbeatTicks", heartbeatTicks), ("electionTimeoutTicksMax", electionTimeoutTicksMax),
+      ("leaderLostStaggerTicks", leaderLostStaggerTicks), ("snapshotRetryTicks", snapshotRetryTicks),
+      ("writeOverdueTicks", writeOverdueTicks),
+    ] where value > Self.ticksMax {
+      faults.append("\(name) is \(value) and must be at most \(Self.ticksMax)")
+    }
+    if !(0...50).contains(leaseClockDriftPercentMax) {
+      faults.append("leaseClockDriftPercentMax is \(leaseClockDriftPercentMax) and must be 0 to 50")
+    } else if faults.isEmpty, leaseTicks < 1 {
+      faults.append(
+        "leaseClockDriftPercentMax leaves no lease out of electionTimeoutTicksMin (\(electionTimeoutTicksMin))"
+      )
     }
     guard faults.isEmpty else { throw RaftOptionsError(faults: faults) }
     return self

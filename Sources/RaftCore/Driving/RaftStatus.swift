@@ -22,6 +22,12 @@ public struct RaftStatus: Hashable, Sendable {
   public let configuration: Configuration
   /// How many reads wait for confirmation.
   public let pendingReads: Int
+  /// To whom leadership is being handed over.
+  public let transferTarget: NodeID?
+  /// The newest snapshot that can be sent to peers.
+  public let snapshot: Snapshot?
+  /// How much of a snapshot has been received and stored, while one is being received.
+  public let receivedSnapshotBytes: UInt64?
   /// What a leader knows of its peers, by id; empty on other nodes.
   public let peers: [PeerStatus]
 }
@@ -34,14 +40,31 @@ public struct PeerStatus: Hashable, Sendable {
   public let matchIndex: LogIndex
   /// Index of the next entry to be sent to it.
   public let nextIndex: LogIndex
+  /// How entries are sent to it.
+  public let replication: Replication
+  /// Whether it has kept up with the log for the last while, so that as a voter it would not hold up commitment
+  /// (thesis §4.2.1).
+  public let isCaughtUp: Bool
   /// Appends under way to it.
   public let inflightMessages: Int
   /// Their payload bytes.
   public let inflightBytes: Int
-  /// Whether it needs entries that are compacted away, so that it cannot catch up.
-  public let isLeftBehind: Bool
+  /// Whether it needs entries that are compacted away, and no snapshot can be sent to it yet.
+  public var isLeftBehind: Bool { replication == .needsSnapshot }
   /// When it was last heard from.
   public let lastHeard: Ticks
+
+  /// How entries are sent to a peer.
+  public enum Replication: Hashable, Sendable {
+    /// It is not known where the logs agree: one message at a time.
+    case probe
+    /// Messages follow each other without waiting.
+    case pipeline
+    /// It needs what is compacted away, and the driver has offered no snapshot yet.
+    case needsSnapshot
+    /// It receives a snapshot, and has acknowledged `sent` of its `bytes`.
+    case snapshot(sent: UInt64, bytes: UInt64)
+  }
 }
 
 extension Consensus {
@@ -50,11 +73,27 @@ extension Consensus {
       id: id, role: role, term: hardState.term, leader: leader, lastEntry: log.last,
       durableIndex: writes.durableIndex, commitIndex: commitIndex, appliedIndex: appliedIndex,
       baseIndex: log.base.index, configuration: configuration, pendingReads: reads.count,
-      peers: progress.peers.map { peer in
-        PeerStatus(
-          id: peer.id, matchIndex: peer.match, nextIndex: peer.next, inflightMessages: peer.inflight.messages,
-          inflightBytes: peer.inflight.bytes, isLeftBehind: peer.state == .needsSnapshot,
-          lastHeard: peer.lastHeard)
-      })
+      transferTarget: transfer?.target, snapshot: snapshot, receivedSnapshotBytes: incoming?.stored,
+      peers: progress.peers.filter { $0.removedAt == nil }.map(status(of:)))
+  }
+
+  private func status(of peer: Progress) -> PeerStatus {
+    PeerStatus(
+      id: peer.id, matchIndex: peer.match, nextIndex: peer.next, replication: replication(to: peer),
+      isCaughtUp: isCaughtUp(peer.id), inflightMessages: peer.inflight.messages,
+      inflightBytes: peer.inflight.bytes, lastHeard: peer.lastHeard)
+  }
+
+  private func replication(to peer: Progress) -> PeerStatus.Replication {
+    switch peer.state {
+    case .probe: return .probe
+    case .pipeline: return .pipeline
+    case .needsSnapshot: return .needsSnapshot
+    case .snapshot:
+      guard let sending = snapshotsUnderWay.first(where: { $0.peer == peer.id }) else {
+        return .needsSnapshot
+      }
+      return .snapshot(sent: sending.offset, bytes: sending.snapshot.bytes)
+    }
   }
 }

@@ -12,11 +12,13 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
   public var commitIndex: LogIndex
   /// Highest index that the state machine already reflects; at least that of `base`.
   public var appliedIndex: LogIndex
+  /// The newest snapshot that can be sent to others, if there is one: it ends between `base` and `appliedIndex`.
+  public var snapshot: Snapshot?
 
   /// Describes what was recovered.
   public init(
     hardState: HardState, base: EntryID, baseConfiguration: IndexedConfiguration?, entries: [Entry<Payload>],
-    commitIndex: LogIndex, appliedIndex: LogIndex
+    commitIndex: LogIndex, appliedIndex: LogIndex, snapshot: Snapshot? = nil
   ) {
     self.hardState = hardState
     self.base = base
@@ -24,6 +26,7 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
     self.entries = entries
     self.commitIndex = commitIndex
     self.appliedIndex = appliedIndex
+    self.snapshot = snapshot
   }
 
   /// How every member of a newly founded cluster begins: with the configuration as entry 1 of term 1, committed by
@@ -65,12 +68,39 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
       faults.append(
         "applied index \(appliedIndex) is before the log's beginning \(base): a snapshot is missing")
     }
+    if baseConfiguration == nil, base.index > .zero {
+      faults.append(
+        "the configuration in force at the log's beginning \(base) is missing: one that stands later in the log was not yet in force there"
+      )
+    }
+    if let snapshot { faults += self.faults(of: snapshot) }
     if let baseConfiguration, baseConfiguration.index > base.index {
       faults.append(
         "the configuration at \(baseConfiguration.index) is not covered by the log's beginning \(base)")
     }
     if firstConfiguration == nil {
       faults.append("neither the log nor its beginning holds a configuration")
+    }
+    return faults
+  }
+
+  private func faults(of snapshot: Snapshot) -> [String] {
+    var faults: [String] = []
+    let last = snapshot.last
+    if last.index < base.index {
+      faults.append(
+        "the snapshot ends at \(last), before the log's beginning \(base): the log does not continue it")
+    }
+    if last.index > appliedIndex {
+      faults.append("the snapshot ends at \(last), beyond the applied index \(appliedIndex)")
+    }
+    let known = last.index == base.index ? base : entries.first { $0.id.index == last.index }?.id
+    if let known, known != last {
+      faults.append("the snapshot ends at \(last), but the log holds \(known) there")
+    }
+    if snapshot.configuration.index > last.index {
+      faults.append(
+        "the snapshot's configuration stands at \(snapshot.configuration.index), beyond its end \(last)")
     }
     return faults
   }

@@ -20,12 +20,28 @@ public enum TraceEvent: Hashable, Sendable {
   case appendRejected(from: NodeID, previous: EntryID, hint: EntryID)
   /// Entries behind `after` were replaced by those of a newer leader.
   case truncated(after: LogIndex)
-  /// A configuration came into force, by being appended or by truncation of a later one.
+  /// A configuration came into force: by being appended, by truncation of a later one, or with a snapshot.
   case configurationChanged(at: LogIndex)
   /// The commit index rose.
   case committed(through: LogIndex)
   /// A read was confirmed by a majority.
   case readConfirmed(id: ReadID, readIndex: LogIndex)
+  /// A read was answered under a lease.
+  case readLeased(id: ReadID, readIndex: LogIndex)
+  /// A read was refused: this node does not lead, or too many reads wait.
+  case readRefused(id: ReadID)
+  /// A leader begins to send a snapshot to a peer that needs what is compacted away.
+  case snapshotStarted(to: NodeID, last: EntryID)
+  /// A peer that was sent a snapshot needs none any more.
+  case snapshotFinished(to: NodeID, last: EntryID)
+  /// A snapshot was not taken: the log reaches as far.
+  case snapshotRefused(from: NodeID, last: EntryID)
+  /// A snapshot takes the place of state machine and log.
+  case snapshotInstalled(last: EntryID)
+  /// A leader's own write is overdue. Whether others go on is found out by an empty entry.
+  case writeOverdue(term: Term)
+  /// A campaign was not begun, because this node's own write is overdue.
+  case campaignHeldBack(term: Term)
   /// The driver reported that the connection to the leader broke.
   case leaderLost(NodeID)
   /// The leader began to hand over to another voter.
@@ -43,6 +59,10 @@ public enum TraceEvent: Hashable, Sendable {
     case higherTerm
     /// The driver asked for it.
     case asked
+    /// It is no voter any more, and that is committed (thesis §4.2.2).
+    case removed
+    /// Its own write is overdue, and a majority without it goes on.
+    case writeOverdue
   }
 
   /// Why a vote was refused.

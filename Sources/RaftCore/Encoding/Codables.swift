@@ -64,6 +64,7 @@ extension Member: ByteCodable {
   public func encode(into writer: inout ByteWriter) {
     writer.write(id.rawValue)
     writer.write(store.rawValue)
+    writer.write(priority)
     writer.write(address)
   }
   /// Reads the value back.
@@ -73,7 +74,8 @@ extension Member: ByteCodable {
     guard let store = StoreKind(rawValue: try reader.readUInt8()) else {
       throw MalformedBytes("a store kind is 1 (memory) or 2 (durable)", offset: start)
     }
-    self.init(id: id, address: try reader.readString(), store: store)
+    let priority = try reader.readUInt8()
+    self.init(id: id, address: try reader.readString(), store: store, priority: priority)
   }
 }
 
@@ -86,23 +88,55 @@ extension Configuration: ByteCodable {
       writer.write(UInt32(list.count))
       for id in list { writer.write(id.rawValue) }
     }
+    writer.write(usesLeaseReads)
   }
 
   /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) {
     let start = reader.offset
     var members: [Member] = []
-    for _ in 0..<(try reader.readCount(elementBytes: 13)) { members.append(try Member(from: &reader)) }
+    for _ in 0..<(try reader.readCount(elementBytes: 14)) { members.append(try Member(from: &reader)) }
     var lists: [[NodeID]] = []
     for _ in 0..<3 {
       var list: [NodeID] = []
       for _ in 0..<(try reader.readCount(elementBytes: 8)) { list.append(NodeID(try reader.readUInt64())) }
       lists.append(list)
     }
+    let usesLeaseReads = try reader.readBool()
     do {
-      try self.init(members: members, voters: lists[0], outgoingVoters: lists[1], learners: lists[2])
+      try self.init(
+        members: members, voters: lists[0], outgoingVoters: lists[1], learners: lists[2],
+        usesLeaseReads: usesLeaseReads)
     } catch {
       throw MalformedBytes("\(error)", offset: start)
     }
+  }
+}
+
+extension IndexedConfiguration: ByteCodable {
+  /// Appends the value.
+  public func encode(into writer: inout ByteWriter) {
+    writer.write(index.rawValue)
+    configuration.encode(into: &writer)
+  }
+  /// Reads the value back.
+  public init(from reader: inout ByteReader) throws(MalformedBytes) {
+    self.init(index: LogIndex(try reader.readUInt64()), configuration: try Configuration(from: &reader))
+  }
+}
+
+extension Snapshot: ByteCodable {
+  /// Appends the value.
+  public func encode(into writer: inout ByteWriter) {
+    last.encode(into: &writer)
+    configuration.encode(into: &writer)
+    writer.write(bytes)
+    writer.write(fingerprint)
+  }
+  /// Reads the value back.
+  public init(from reader: inout ByteReader) throws(MalformedBytes) {
+    self.init(
+      last: try EntryID(from: &reader), configuration: try IndexedConfiguration(from: &reader),
+      bytes: try reader.readUInt64(), fingerprint: try reader.readUInt64())
   }
 }

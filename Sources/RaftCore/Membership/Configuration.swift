@@ -14,12 +14,16 @@ public struct Member: Hashable, Sendable {
   public var address: String
   /// Where the member keeps its log.
   public var store: StoreKind
+  /// How much the member is preferred as leader; the higher, the more. It never delays an election: whoever is elected
+  /// hands over to a voter of higher priority, as soon as that one holds the whole log.
+  public var priority: UInt8
 
   /// Describes a member.
-  public init(id: NodeID, address: String, store: StoreKind) {
+  public init(id: NodeID, address: String, store: StoreKind, priority: UInt8 = 0) {
     self.id = id
     self.address = address
     self.store = store
+    self.priority = priority
   }
 }
 
@@ -34,8 +38,12 @@ public struct Configuration: Hashable, Sendable {
   public let voters: [NodeID]
   /// The old voters while a joint change is under way, whose majority is needed as well; empty otherwise. Sorted.
   public let outgoingVoters: [NodeID]
-  /// Who receives the log without being counted; sorted; none of them is in `voters` or `outgoingVoters`.
+  /// Who receives the log without being counted; sorted; none of them is in `voters`. One of `outgoingVoters` may be
+  /// among them: it still votes, and will not when the joint change is over.
   public let learners: [NodeID]
+  /// Whether the leader may answer reads under a lease. Replicated, because it binds everybody: while it is on, nobody
+  /// votes within a minimum election timeout of hearing the leader, whatever else is reported (thesis §6.4.1).
+  public let usesLeaseReads: Bool
 
   /// Makes a configuration out of its parts, in any order.
   ///
@@ -44,14 +52,17 @@ public struct Configuration: Hashable, Sendable {
   ///   - voters: Ids of members that vote.
   ///   - outgoingVoters: The old voters of a joint configuration.
   ///   - learners: Ids of members that only receive.
+  ///   - usesLeaseReads: Whether the leader may answer reads under a lease.
   /// - Throws: ``ConfigurationError`` naming the first rule that is broken.
   public init(
-    members: [Member], voters: [NodeID], outgoingVoters: [NodeID] = [], learners: [NodeID] = []
+    members: [Member], voters: [NodeID], outgoingVoters: [NodeID] = [], learners: [NodeID] = [],
+    usesLeaseReads: Bool = false
   ) throws(ConfigurationError) {
     self.members = members.sorted { $0.id < $1.id }
     self.voters = voters.sorted()
     self.outgoingVoters = outgoingVoters.sorted()
     self.learners = learners.sorted()
+    self.usesLeaseReads = usesLeaseReads
     try validate()
   }
 
@@ -87,7 +98,7 @@ public struct Configuration: Hashable, Sendable {
       for id in list where member(id) == nil { throw .unknownMember(id) }
     }
     for member in members where member.id.rawValue == 0 { throw .reservedID }
-    for learner in learners where isVoter(learner) { throw .learnerVotes(learner) }
+    for learner in learners where voters.contains(learner) { throw .learnerVotes(learner) }
     for member in members where !isVoter(member.id) && !learners.contains(member.id) {
       throw .idleMember(member.id)
     }

@@ -14,6 +14,9 @@ struct ConfigurationLog: Sendable {
     entries.last { $0.index == index }?.configuration
   }
 
+  /// The configuration in force at `index`, which is not before the first one.
+  func inForce(at index: LogIndex) -> IndexedConfiguration? { entries.last { $0.index <= index } }
+
   /// The configurations in `(after, through]`.
   func configurations(after: LogIndex, through: LogIndex) -> [IndexedConfiguration] {
     guard current.index > after else { return [] }

@@ -40,6 +40,10 @@ public struct Message: Hashable, Sendable {
     case readIndex(ReadID)
     /// The leader's answer to ``readIndex(_:)``.
     case readIndexReply(ReadIndexReply)
+    /// A leader sends a piece of a snapshot. Boxed: it is rare, and would make every message larger.
+    indirect case installSnapshot(InstallSnapshot)
+    /// The answer to an ``InstallSnapshot``.
+    case installSnapshotReply(InstallSnapshotReply)
   }
 }
 

@@ -85,7 +85,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
     self.now = now
     applier = Applier(machine, sessionsMax: options.sessionsMax, outcomesMax: options.sessionOutcomesMax)
     reads = ReadBatches(boot: boot)
-    node = try RaftNode(id: id, recovered: recovered, options: options.raft, seed: seed)
+    node = try RaftNode(id: id, recovered: recovered, options: options.raft, seed: seed, now: now.ticks)
     node.advance(to: now.ticks, into: &outputs)
   }
 
@@ -192,14 +192,22 @@ package struct Driver<Machine: StateMachine>: Sendable {
     let boot = boot
     for message in outputs.messages {
       // The log may have changed since the message was made; it is then not worth sending, and a newer one follows.
-      if case .appendEntries = message.body {
+      switch message.body {
+      case .appendEntries:
         guard let entries = node.entries(for: message) else { continue }
         effects.write(to: message.to, .consensus) {
           MessageCodec.writeFrame(message, entries: entries, boot: boot, into: &$0)
         }
-      } else {
+      case .installSnapshot:
+        // No snapshot was ever offered to the core, so it sends none.
+        break
+      default:
         effects.write(to: message.to, .consensus) { MessageCodec.writeFrame(message, boot: boot, into: &$0) }
       }
+    }
+    // Nor can one be installed here: a piece that comes nevertheless is not kept.
+    for chunk in outputs.chunks {
+      node.didFailToStore(fingerprint: chunk.snapshot.fingerprint, into: &outputs)
     }
     for outcome in outputs.reads { reads.settle(outcome, now: now.ticks) }
     outputs.removeAll()
@@ -245,7 +253,8 @@ package struct Driver<Machine: StateMachine>: Sendable {
     return isWorthwhile && target > base ? target : nil
   }
 
-  package mutating func compact(through index: LogIndex) { node.compact(through: index) }
+  @discardableResult
+  package mutating func compact(through index: LogIndex) -> LogIndex { node.compact(through: index) }
 
   /// Writes a frame of this layer to a peer.
   mutating func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to peer: NodeID) {

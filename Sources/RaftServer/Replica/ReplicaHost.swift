@@ -157,8 +157,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
         sendAll()
       }
       if let index = driver?.compaction {
-        driver?.compact(through: index)
-        try store.compact(through: index)
+        try store.compact(through: driver?.compact(through: index) ?? index)
       }
     } catch {
       return fail(error)

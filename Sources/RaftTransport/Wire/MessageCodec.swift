@@ -6,11 +6,14 @@ public struct ReceivedMessage: Equatable, Sendable {
   public var message: Message
   /// The entries that an ``AppendEntries`` names, in order; empty for every other message.
   public var entries: [Entry<Bytes>]
+  /// The bytes that an ``InstallSnapshot`` names; empty for every other message.
+  public var chunk: Bytes
 
-  /// Pairs a message with its entries.
-  public init(message: Message, entries: [Entry<Bytes>] = []) {
+  /// Pairs a message with what travelled with it.
+  public init(message: Message, entries: [Entry<Bytes>] = [], chunk: Bytes = []) {
     self.message = message
     self.entries = entries
+    self.chunk = chunk
   }
 }
 
@@ -28,6 +31,8 @@ public enum MessageCodec {
     case timeoutNow = 8
     case readIndex = 9
     case readIndexReply = 10
+    case installSnapshot = 11
+    case installSnapshotReply = 12
   }
 
   private enum EntryTag: UInt8 {
@@ -41,23 +46,25 @@ public enum MessageCodec {
   /// - Parameters:
   ///   - message: What the core says.
   ///   - entries: The entries that an ``AppendEntries`` names, in order; empty for every other message.
+  ///   - chunk: The bytes that an ``InstallSnapshot`` names; empty for every other message.
   ///   - trafficClass: The class of the connection it will travel on.
   ///   - boot: The sender's boot number.
   ///   - writer: Where the frame is appended.
   public static func writeFrame(
-    _ message: Message, entries: some Collection<Entry<Bytes>> = [], trafficClass: TrafficClass = .consensus,
-    boot: UInt64, into writer: inout ByteWriter
+    _ message: Message, entries: some Collection<Entry<Bytes>> = [], chunk: Bytes = [],
+    trafficClass: TrafficClass = .consensus, boot: UInt64, into writer: inout ByteWriter
   ) {
     let header = FrameHeader(
       kind: .message, trafficClass: trafficClass, target: message.to, sender: message.from, boot: boot)
-    writer.writeFrame(header) { encode(message, entries: entries, into: &$0) }
+    writer.writeFrame(header) { encode(message, entries: entries, chunk: chunk, into: &$0) }
   }
 
   /// Appends the body of the frame of `message`.
   ///
-  /// - Precondition: There are as many entries as the message names.
+  /// - Precondition: There are as many entries, and bytes of a snapshot, as the message names.
   public static func encode(
-    _ message: Message, entries: some Collection<Entry<Bytes>> = [], into writer: inout ByteWriter
+    _ message: Message, entries: some Collection<Entry<Bytes>> = [], chunk: Bytes = [],
+    into writer: inout ByteWriter
   ) {
     writer.write(message.term.rawValue)
     switch message.body {
@@ -99,6 +106,15 @@ public enum MessageCodec {
       encode(reply.id, into: &writer)
       writer.write(reply.readIndex != nil)
       if let readIndex = reply.readIndex { writer.write(readIndex.rawValue) }
+    case .installSnapshot(let request):
+      precondition(chunk.count == Int(request.count), "a piece of a snapshot travels with its bytes")
+      writer.write(Tag.installSnapshot.rawValue)
+      request.snapshot.encode(into: &writer)
+      writer.write(request.offset)
+      writer.write(chunk)
+    case .installSnapshotReply(let reply):
+      writer.write(Tag.installSnapshotReply.rawValue)
+      encode(reply, into: &writer)
     }
   }
 
@@ -116,15 +132,23 @@ public enum MessageCodec {
     guard let tag = Tag(rawValue: try reader.readUInt8()) else {
       throw MalformedBytes("a message of unknown kind", offset: start)
     }
-    var entries: [Entry<Bytes>] = []
-    let body = try decode(tag, entries: &entries, from: &reader)
+    var received = ReceivedMessage(
+      message: Message(from: frame.header.sender, to: target, term: term, body: .staleTerm))
+    received.message.body =
+      switch tag {
+      case .installSnapshot:
+        .installSnapshot(try decodeInstallSnapshot(chunk: &received.chunk, from: &reader))
+      case .appendEntries:
+        .appendEntries(try decodeAppendEntries(entries: &received.entries, from: &reader))
+      default: try decode(tag, from: &reader)
+      }
     try reader.expectEnd()
-    let message = Message(from: frame.header.sender, to: target, term: term, body: body)
-    return ReceivedMessage(message: message, entries: entries)
+    return received
   }
 
+  /// Reads the fields of a message that nothing travels with.
   private static func decode(
-    _ tag: Tag, entries: inout [Entry<Bytes>], from reader: inout ByteReader
+    _ tag: Tag, from reader: inout ByteReader
   ) throws(MalformedBytes) -> Message.Body {
     switch tag {
     case .requestVote:
@@ -137,8 +161,8 @@ public enum MessageCodec {
         RequestVoteReply(
           campaignTerm: try readTerm(from: &reader), isPreVote: try reader.readBool(),
           isGranted: try reader.readBool()))
-    case .appendEntries:
-      return .appendEntries(try decodeAppendEntries(entries: &entries, from: &reader))
+    case .appendEntries, .installSnapshot:
+      throw MalformedBytes("a message that brings its load along", offset: reader.offset)
     case .appendEntriesReply:
       return .appendEntriesReply(try decodeAppendEntriesReply(from: &reader))
     case .heartbeat:
@@ -158,7 +182,48 @@ public enum MessageCodec {
       let id = try readReadID(from: &reader)
       let index = try reader.readBool() ? try readIndex(from: &reader) : nil
       return .readIndexReply(ReadIndexReply(id: id, readIndex: index))
+    case .installSnapshotReply:
+      return .installSnapshotReply(try decodeInstallSnapshotReply(from: &reader))
     }
+  }
+}
+
+// MARK: - Snapshots
+
+extension MessageCodec {
+  private static func decodeInstallSnapshot(
+    chunk: inout Bytes, from reader: inout ByteReader
+  ) throws(MalformedBytes) -> InstallSnapshot {
+    let start = reader.offset
+    let snapshot = try Snapshot(from: &reader)
+    let offset = try reader.readUInt64()
+    chunk = try reader.readBytes()
+    let request = InstallSnapshot(snapshot: snapshot, offset: offset, count: UInt32(chunk.count))
+    guard snapshot.last.term <= .highestPlausible, snapshot.last.index <= .highestPlausible,
+      snapshot.bytes <= Snapshot.bytesMax, offset <= snapshot.bytes, request.end <= snapshot.bytes
+    else {
+      throw MalformedBytes("a piece that does not lie in a snapshot", offset: start)
+    }
+    return request
+  }
+
+  private static func encode(_ reply: InstallSnapshotReply, into writer: inout ByteWriter) {
+    switch reply {
+    case .covered(let index):
+      writer.write(true)
+      writer.write(index.rawValue)
+    case .wants(let fingerprint, let offset):
+      writer.write(false)
+      writer.write(fingerprint)
+      writer.write(offset)
+    }
+  }
+
+  private static func decodeInstallSnapshotReply(
+    from reader: inout ByteReader
+  ) throws(MalformedBytes) -> InstallSnapshotReply {
+    if try reader.readBool() { return .covered(through: try readIndex(from: &reader)) }
+    return .wants(fingerprint: try reader.readUInt64(), offset: try reader.readUInt64())
   }
 }
 

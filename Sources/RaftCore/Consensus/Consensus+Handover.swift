@@ -1,0 +1,201 @@
+// Giving leadership away: on request, by priority, on removal, and when the own disk fails to keep up (thesis §3.10).
+
+extension Consensus {
+  /// A leadership transfer under way (thesis §3.10).
+  struct Transfer: Hashable, Sendable {
+    let target: NodeID
+    let deadline: Ticks
+    /// Whether the target was told to campaign.
+    var isOrdered = false
+    /// Whether the leader gives up even if the target does not take over.
+    var endsLeadership = false
+    /// Whether it was begun for the sake of priority.
+    var isByPriority = false
+  }
+
+  // MARK: - On request
+
+  mutating func handleTimeoutNow(from leader: NodeID, into outputs: inout Outputs) {
+    guard case .follower(leader: leader) = role, configuration.isVoter(id) else {
+      return outputs.trace(.ignored(from: leader, reason: .stale))
+    }
+    guard !isWriteOverdue else { return outputs.trace(.campaignHeldBack(term: hardState.term)) }
+    requestVotes(isTransfer: true, into: &outputs)
+  }
+
+  mutating func transferLeadership(to target: NodeID, into outputs: inout Outputs) throws(TransferError) {
+    guard isLeader else { throw .notLeader }
+    guard target != id, configuration.voters.contains(target) else { throw .notAVoter }
+    guard transfer == nil else { throw .alreadyTransferring }
+    beginTransfer(
+      Transfer(target: target, deadline: now + options.electionTimeoutTicksMin), into: &outputs)
+  }
+
+  private mutating func beginTransfer(_ handover: Transfer, into outputs: inout Outputs) {
+    transfer = handover
+    outputs.trace(.transferStarted(to: handover.target))
+    orderTransferIfCaughtUp(into: &outputs)
+    if let position = progress.position(of: handover.target) {
+      sendAppends(to: position, evenIfEmpty: true, into: &outputs)
+    }
+  }
+
+  /// The voter that is best placed to take over.
+  var bestTransferTarget: NodeID? {
+    progress.peers.filter { peer in
+      configuration.voters.contains(peer.id) && peer.lastHeard + options.electionTimeoutTicksMin > now
+    }.max { ($0.match, $0.id) < ($1.match, $1.id) }?.id
+  }
+
+  mutating func orderTransferIfCaughtUp(into outputs: inout Outputs) {
+    guard var handover = transfer, !handover.isOrdered, progress[handover.target]?.match == log.lastIndex
+    else { return }
+    handover.isOrdered = true
+    transfer = handover
+    order(handover.target, into: &outputs)
+  }
+
+  /// Tells a voter to campaign at once. From then on nothing is answered under a lease in this term: the order may take
+  /// effect at any later time, and the votes that it brings do not wait for the lease to end (scenario 39).
+  private mutating func order(_ target: NodeID, into outputs: inout Outputs) {
+    lease.isVoid = true
+    send(.timeoutNow, to: target, into: &outputs)
+  }
+
+  mutating func expireTransfer(into outputs: inout Outputs) {
+    guard let handover = transfer, now >= handover.deadline else { return }
+    endTransfer(handover, into: &outputs)
+  }
+
+  /// Gives a handover up.
+  mutating func endTransfer(_ handover: Transfer, into outputs: inout Outputs) {
+    transfer = nil
+    outputs.trace(.transferAborted(to: handover.target))
+    if handover.isByPriority { priority.failed(now: now, options: options) }
+    if handover.endsLeadership { giveUp(because: .asked, into: &outputs) }
+  }
+
+  // MARK: - Stepping down
+
+  /// The driver wants this node not to lead: leadership is handed over if somebody can take it, and given up otherwise.
+  mutating func stepDown(into outputs: inout Outputs) {
+    guard isLeader else { return }
+    if transfer != nil {
+      transfer?.endsLeadership = true
+    } else if let target = bestTransferTarget {
+      var handover = Transfer(target: target, deadline: now + options.electionTimeoutTicksMin)
+      handover.endsLeadership = true
+      beginTransfer(handover, into: &outputs)
+    } else {
+      giveUp(because: .asked, into: &outputs)
+    }
+  }
+
+  /// Ends leadership and orders the best placed voter to campaign, so that nobody waits for a timeout.
+  mutating func resign(because reason: TraceEvent.StepDownReason, into outputs: inout Outputs) {
+    if let target = bestTransferTarget { order(target, into: &outputs) }
+    giveUp(because: reason, into: &outputs)
+  }
+
+  /// Follows nobody, and lets all others campaign first.
+  private mutating func giveUp(because reason: TraceEvent.StepDownReason, into outputs: inout Outputs) {
+    becomeFollower(in: hardState.term, leader: nil, because: reason, into: &outputs)
+    electionDeadline = now + options.electionTimeoutTicksMax + electionTimeout
+  }
+
+  // MARK: - Priority
+
+  /// When to look for a voter that is preferred as leader.
+  struct PriorityWatch: Hashable, Sendable {
+    private(set) var nextCheck = Ticks.zero
+    private var patience = 1
+
+    mutating func restart(now: Ticks, options: RaftOptions) {
+      patience = 1
+      nextCheck = now + 2 * options.electionTimeoutTicksMax
+    }
+
+    mutating func checked(now: Ticks, options: RaftOptions) {
+      nextCheck = now + options.electionTimeoutTicksMin
+    }
+
+    /// A preferred voter that did not take over is asked again, but less and less often: each attempt stops proposals
+    /// for up to an election timeout.
+    mutating func failed(now: Ticks, options: RaftOptions) {
+      patience = min(patience * 2, 1024)
+      nextCheck = now + patience * options.electionTimeoutTicksMax
+    }
+  }
+
+  /// Hands over to a voter of higher priority that holds what is committed. Nothing waits for such a voter: priority
+  /// has no part in elections, so that a preferred node that is gone holds nobody up (scenario 36).
+  mutating func preferHigherPriority(into outputs: inout Outputs) {
+    guard now >= priority.nextCheck, transfer == nil, !isLeaving else { return }
+    priority.checked(now: now, options: options)
+    let own = configuration.member(id)?.priority ?? 0
+    var best: (priority: UInt8, match: LogIndex, id: NodeID)?
+    for peer in progress.peers where configuration.voters.contains(peer.id) {
+      let preference = configuration.member(peer.id)?.priority ?? 0
+      guard preference > own, peer.match >= commitIndex,
+        peer.lastHeard + options.electionTimeoutTicksMin > now
+      else { continue }
+      let candidate = (preference, peer.match, peer.id)
+      if let known = best, candidate <= known { continue }
+      best = candidate
+    }
+    guard let best else { return }
+    var handover = Transfer(target: best.id, deadline: now + options.electionTimeoutTicksMin)
+    handover.isByPriority = true
+    beginTransfer(handover, into: &outputs)
+  }
+
+  // MARK: - Overdue writes
+
+  /// Whether the oldest write under way has taken longer than ``RaftOptions/writeOverdueTicks``.
+  var isWriteOverdue: Bool {
+    writes.oldestTaken.map { now >= $0 + options.writeOverdueTicks } ?? false
+  }
+
+  /// A leader whose own disk hangs applies nothing, and so answers nothing. It resigns, but only once a majority without
+  /// it has proven that *its* disks work, by acknowledging an entry appended after the write was found overdue.
+  ///
+  /// Counter-example that this prevents: all nodes write to one shared storage, which hangs. A leader that resigned for
+  /// its own write alone would be followed by one whose write of its vote hangs: no leader at all, where waiting would
+  /// have done.
+  mutating func watchOwnWrites(into outputs: inout Outputs) {
+    guard isWriteOverdue else {
+      overdueProbe = nil
+      return
+    }
+    guard let probe = overdueProbe else {
+      appendOwn(bytes: 0)
+      overdueProbe = log.lastIndex
+      outputs.trace(.writeOverdue(term: hardState.term))
+      return replicate(into: &outputs)
+    }
+    let (id, progress) = (id, progress)
+    let others = Quorum.agreed(configuration, scratch: &scratch) { voter in
+      voter == id ? 0 : progress[voter]?.match.rawValue ?? 0
+    }
+    if LogIndex(others) >= probe { resign(because: .writeOverdue, into: &outputs) }
+  }
+}
+
+/// Why leadership cannot be handed over.
+public enum TransferError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Only a leader has something to hand over.
+  case notLeader
+  /// The target is this node, or does not vote.
+  case notAVoter
+  /// Another handover is under way.
+  case alreadyTransferring
+
+  /// The value in words, as logs print it.
+  public var description: String {
+    switch self {
+    case .notLeader: "this node is not the leader"
+    case .notAVoter: "leadership can only be handed to another voter"
+    case .alreadyTransferring: "leadership is already being handed over"
+    }
+  }
+}

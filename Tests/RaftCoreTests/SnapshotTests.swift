@@ -1,0 +1,364 @@
+import RaftCore
+import Testing
+
+@Suite("Thesis §5: snapshots")
+struct SnapshotTests {
+  private func member(_ id: UInt64) -> Member {
+    Member(id: NodeID(id), address: "n\(id)", store: .durable)
+  }
+
+  /// Three nodes of which node 3 has missed `entries` entries that the others have compacted away.
+  private func cluster(missing entries: Int = 5, options: RaftOptions = RaftOptions()) throws -> Network {
+    var network = try Network(3, options: options)
+    network.elect(0)
+    for number in 0..<entries {
+      try network.propose("e\(number)", at: 0)
+      network.deliver { $0.to != NodeID(3) }
+    }
+    return network
+  }
+
+  private var smallChunks: RaftOptions {
+    var options = RaftOptions()
+    options.snapshotChunkBytes = 10
+    return options
+  }
+
+  private func pieces(_ network: Network) -> [InstallSnapshot] {
+    network.packets.compactMap { packet in
+      if case .installSnapshot(let piece) = packet.message.body { piece } else { nil }
+    }
+  }
+
+  @Test("a follower that needs what is compacted away gets the snapshot, and then the rest of the log (§5.3)")
+  func catchesUp() throws {
+    var network = try cluster(options: smallChunks)
+    network.snapshot(0, bytes: 95)
+    try network.propose("after", at: 0)
+    network.run(ticks: 20)
+    #expect(network.storedChunks.map(\.count) == Array(repeating: 10, count: 9) + [5])
+    #expect(network.storedChunks.map(\.offset) == (0..<10).map { $0 * 10 })
+    #expect(network.nodes[2].baseIndex == LogIndex(7))
+    #expect(network.nodes[2].lastEntry == network.nodes[0].lastEntry)
+    #expect(network.nodes[2].appliedIndex == network.nodes[0].appliedIndex)
+    #expect(network.nodes[0].status.peers[1].replication == .pipeline)
+    #expect(network.events[0].contains { if case .snapshotFinished = $0 { true } else { false } })
+  }
+
+  @Test("the leader says that it wants a snapshot, and sends it as soon as there is one")
+  func wantsSnapshot() throws {
+    var network = try cluster()
+    let index = network.nodes[0].appliedIndex
+    network.input(0) { node, _ in node.compact(through: index) }
+    network.run(ticks: 20)
+    #expect(network.nodes[0].wantsSnapshot)
+    #expect(network.nodes[0].status.peers[1].isLeftBehind)
+    network.snapshot(0)
+    network.run(ticks: 5)
+    #expect(!network.nodes[0].wantsSnapshot)
+    #expect(network.nodes[2].appliedIndex == network.nodes[0].appliedIndex)
+  }
+
+  @Test("a newcomer to a wholly compacted, idle log gets a snapshot (scenario 15)")
+  func emptyNewcomer() throws {
+    var network = try Network(1)
+    try network.addNewcomer(2)
+    network.elect(0)
+    try network.propose("a", at: 0)
+    try network.change([.addLearner(member(2))], at: 0)
+    network.packets = []
+    network.snapshot(0)
+    #expect(network.nodes[0].baseIndex == network.nodes[0].lastEntry.index)
+    network.run(ticks: 60)
+    #expect(network.nodes[1].appliedIndex == network.nodes[0].appliedIndex)
+    #expect(network.nodes[1].configuration == network.nodes[0].configuration)
+  }
+
+  @Test("a lost piece is sent again; doubled and delayed ones change nothing")
+  func lossAndDuplication() throws {
+    var network = try cluster(options: smallChunks)
+    network.snapshot(0, bytes: 50)
+    var seen = 0
+    network.run(ticks: 20) { message in
+      guard case .installSnapshot = message.body else { return true }
+      seen += 1
+      return seen != 3
+    }
+    #expect(network.nodes[2].appliedIndex < LogIndex(7), "the third piece is lost")
+    network.run(ticks: 60) { message in
+      guard case .installSnapshot = message.body else { return true }
+      return true
+    }
+    #expect(network.nodes[2].appliedIndex == LogIndex(7))
+    #expect(network.storedChunks.map(\.offset) == [0, 10, 20, 30, 40])
+    // An old piece comes again.
+    let old = try #require(network.storedChunks.first)
+    network.say(.installSnapshot(old), from: 1, to: 3, term: 2)
+    #expect(network.storedChunks.count == 5)
+    #expect(network.nodes[2].baseIndex == LogIndex(7))
+  }
+
+  @Test("a follower that was restarted in the middle gets the beginning again (scenario 67)")
+  func restartedReceiver() throws {
+    var network = try cluster(options: smallChunks)
+    network.snapshot(0, bytes: 50)
+    network.run(ticks: 6) { message in
+      if case .installSnapshot(let piece) = message.body { piece.offset < 30 } else { true }
+    }
+    #expect(network.storedChunks.count == 3)
+    let configuration = network.nodes[2].configuration
+    var state = RecoveredState<String>.founding(configuration)
+    state.hardState = HardState(term: Term(2), votedFor: nil)
+    network.nodes[2] = try RaftNode(
+      id: NodeID(3), recovered: state, options: smallChunks, seed: 5, now: network.clocks[2])
+    network.run(ticks: 120)
+    #expect(network.storedChunks.map(\.offset) == [0, 10, 20, 0, 10, 20, 30, 40])
+    #expect(network.nodes[2].appliedIndex == LogIndex(7))
+  }
+
+  @Test(
+    "another leader with the same bytes goes on where the first one stopped; with other bytes it begins anew")
+  func leaderChange() throws {
+    for isSame in [true, false] {
+      var network = try cluster(options: smallChunks)
+      network.run(ticks: 6) { $0.to != NodeID(3) && $0.from != NodeID(3) }
+      let configuration = try #require(network.nodes[0].configuration(at: LogIndex(7)))
+      for position in 0...1 {
+        let snapshot = Snapshot(
+          last: EntryID(term: Term(2), index: LogIndex(7)), configuration: configuration, bytes: 50,
+          fingerprint: isSame ? 1 : UInt64(position) + 1)
+        network.input(position) { node, outputs in
+          node.didTakeSnapshot(snapshot, into: &outputs)
+          node.compact(through: LogIndex(7))
+        }
+      }
+      network.run(ticks: 6) { message in
+        if case .installSnapshot(let piece) = message.body { piece.offset < 30 } else { true }
+      }
+      #expect(network.storedChunks.map(\.offset) == [0, 10, 20])
+      network.replaceLeader(0, by: 1)
+      network.run(ticks: 30)
+      #expect(
+        network.storedChunks.dropFirst(3).map(\.offset) == (isSame ? [30, 40] : [0, 10, 20, 30, 40]),
+        "\(isSame)")
+      #expect(network.nodes[2].appliedIndex == network.nodes[1].appliedIndex)
+    }
+  }
+
+  @Test(
+    "until the installation is durable the old state stands: nothing is acknowledged, nothing is applied (scenario 66)"
+  )
+  func installationIsAWrite() throws {
+    var network = try cluster()
+    network.stalled = [2]
+    network.snapshot(0)
+    network.run(ticks: 20)
+    #expect(network.nodes[2].baseIndex == LogIndex(7))
+    #expect(network.nodes[2].appliedIndex == LogIndex(2))
+    #expect(network.nodes[0].status.peers[1].matchIndex < LogIndex(7))
+    #expect(network.nodes[2].installingSnapshot?.last.index == LogIndex(7))
+    network.completeWrites(2)
+    #expect(network.nodes[2].appliedIndex == LogIndex(7))
+    network.run(ticks: 10)
+    #expect(network.nodes[0].status.peers[1].matchIndex == LogIndex(7))
+  }
+
+  @Test(
+    "writes that were under way when a snapshot arrived prove nothing about what follows it (scenario 11)")
+  func writesBeforeInstallation() throws {
+    var network = try Network(3)
+    network.stalled = [2]
+    // A deposed leader's entries, up to index 9, are on their way to node 3's disk.
+    let stray = (2...9).map { index in
+      Entry(
+        id: EntryID(term: Term(2), index: LogIndex(UInt64(index))), content: EntryContent.payload("s"),
+        bytes: 1)
+    }
+    let append = AppendEntries(
+      previous: EntryID(term: Term(1), index: LogIndex(1)), entriesTerm: Term(2), count: 8,
+      commitIndex: LogIndex(1), configurations: [])
+    network.say(.appendEntries(append), from: 2, to: 3, term: 2, entries: stray)
+    let snapshot = Snapshot(
+      last: EntryID(term: Term(3), index: LogIndex(5)),
+      configuration: IndexedConfiguration(index: LogIndex(1), configuration: network.nodes[0].configuration),
+      bytes: 10, fingerprint: 1)
+    network.say(
+      .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 4)
+    let entry = Entry(
+      id: EntryID(term: Term(4), index: LogIndex(6)), content: EntryContent.payload("new"), bytes: 3)
+    network.say(
+      .appendEntries(
+        AppendEntries(
+          previous: snapshot.last, entriesTerm: Term(4), count: 1, commitIndex: LogIndex(6),
+          configurations: []
+        )),
+      from: 1, to: 3, term: 4, entries: [entry])
+    #expect(network.nodes[2].lastEntry == entry.id)
+    network.packets = []
+    network.completeWrites(2, count: 1)
+    #expect(network.packets.isEmpty, "the first write was that of the stray entries")
+    #expect(network.nodes[2].status.durableIndex < LogIndex(5))
+    network.completeWrites(2)
+    #expect(network.nodes[2].status.durableIndex == LogIndex(6))
+    #expect(network.packets.count >= 2)
+  }
+
+  @Test("a second snapshot that comes before the first is durable takes its place (scenario 68)")
+  func secondSnapshot() throws {
+    var network = try cluster()
+    network.stalled = [2]
+    network.snapshot(0)
+    network.run(ticks: 8)
+    #expect(network.nodes[2].baseIndex == LogIndex(7))
+    for number in 0..<4 {
+      try network.propose("later\(number)", at: 0)
+      network.deliver { $0.to != NodeID(3) && $0.from != NodeID(3) }
+    }
+    network.clocks[0] = network.clocks[0] + 29
+    network.snapshot(0)
+    network.run(ticks: 120) { _ in true }
+    network.stalled = []
+    network.completeWrites(2)
+    network.run(ticks: 120)
+    #expect(network.nodes[2].appliedIndex == network.nodes[0].appliedIndex)
+    #expect(network.nodes[2].baseIndex >= LogIndex(7))
+  }
+
+  @Test(
+    "a snapshot of what is there already is refused, and one that contradicts what is committed is ignored (scenario 71)"
+  )
+  func staleSnapshots() throws {
+    var network = try cluster()
+    network.run(ticks: 10)
+    let configuration = try #require(network.nodes[2].configuration(at: LogIndex(1)))
+    network.packets = []
+    for (term, expected) in [(2, 1), (1, 0)] as [(UInt64, Int)] {
+      let snapshot = Snapshot(
+        last: EntryID(term: Term(term), index: LogIndex(5)), configuration: configuration, bytes: 10,
+        fingerprint: 1)
+      network.packets = []
+      network.say(
+        .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2)
+      #expect(network.packets.count == expected)
+      #expect(network.storedChunks.isEmpty)
+      #expect(network.nodes[2].baseIndex == .zero)
+    }
+  }
+
+  @Test("a snapshot whose last entry is in the log is not received: its entries are committed instead")
+  func snapshotInTheLog() throws {
+    var network = try cluster(missing: 0)
+    try network.propose("a", at: 0)
+    network.deliver { message in
+      if message.to == NodeID(3), case .appendEntries(let request) = message.body {
+        request.count > 0
+      } else {
+        true
+      }
+    }
+    #expect(network.nodes[2].commitIndex == LogIndex(2))
+    #expect(network.nodes[2].lastEntry.index == LogIndex(3))
+    let configuration = try #require(network.nodes[2].configuration(at: LogIndex(1)))
+    let snapshot = Snapshot(
+      last: EntryID(term: Term(2), index: LogIndex(3)), configuration: configuration, bytes: 10,
+      fingerprint: 1)
+    network.say(
+      .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2)
+    #expect(network.storedChunks.isEmpty)
+    #expect(network.nodes[2].commitIndex == LogIndex(3))
+  }
+
+  @Test("a snapshot brings its configuration, and an uncommitted one in the log goes (scenarios 48, 51)")
+  func configurationOfTheSnapshot() throws {
+    var network = try Network(3)
+    // Node 3 has a configuration from a leader that was deposed.
+    let stray = try Configuration(voters: [member(1), member(2), member(3), member(4), member(5)])
+    let entry = Entry(
+      id: EntryID(term: Term(2), index: LogIndex(2)), content: EntryContent<String>.configuration(stray),
+      bytes: UInt32(stray.encoded().count))
+    let append = AppendEntries(
+      previous: EntryID(term: Term(1), index: LogIndex(1)), entriesTerm: Term(2), count: 1,
+      commitIndex: LogIndex(1),
+      configurations: [IndexedConfiguration(index: LogIndex(2), configuration: stray)])
+    network.say(.appendEntries(append), from: 2, to: 3, term: 2, entries: [entry])
+    #expect(network.nodes[2].configuration == stray)
+    let right = IndexedConfiguration(index: LogIndex(1), configuration: network.nodes[0].configuration)
+    let snapshot = Snapshot(
+      last: EntryID(term: Term(3), index: LogIndex(8)), configuration: right, bytes: 10, fingerprint: 1)
+    network.say(
+      .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 3)
+    #expect(network.nodes[2].configuration == right.configuration)
+    #expect(network.nodes[2].configuration(at: LogIndex(8)) == right)
+  }
+
+  @Test("what a live follower's snapshot needs is not compacted; what a dead one needs is")
+  func compactionWaits() throws {
+    var network = try cluster(options: smallChunks)
+    network.snapshot(0, bytes: 50)
+    // The transfer is under way, and stands still, while the log grows.
+    network.isStoringByHand = [2]
+    for number in 0..<5 {
+      try network.propose("more\(number)", at: 0)
+      network.run(ticks: 2)
+    }
+    let applied = network.nodes[0].appliedIndex
+    #expect(applied > LogIndex(7))
+    network.input(0) { node, _ in #expect(node.compact(through: applied) == LogIndex(7)) }
+    #expect(network.nodes[0].snapshotsInUse.map(\.last.index) == [LogIndex(7)])
+    network.run(ticks: 40) { $0.from != NodeID(3) }
+    network.input(0) { node, _ in #expect(node.compact(through: applied) == applied) }
+  }
+
+  @Test("what could not be stored, or does not verify, is transferred from the beginning")
+  func failedStore() throws {
+    var network = try cluster(options: smallChunks)
+    network.isStoringByHand = [2]
+    network.snapshot(0, bytes: 30)
+    network.run(ticks: 6)
+    let piece = try #require(network.storedChunks.first)
+    network.input(2) { node, outputs in
+      node.didFailToStore(fingerprint: piece.snapshot.fingerprint, into: &outputs)
+    }
+    network.isStoringByHand = []
+    network.run(ticks: 120)
+    #expect(network.nodes[2].appliedIndex == LogIndex(7))
+  }
+
+  @Test("an answer to a snapshot that is over, or that nobody sends, is ignored")
+  func strayAnswers() throws {
+    var network = try cluster()
+    network.run(ticks: 10)
+    let replies: [InstallSnapshotReply] = [
+      .wants(fingerprint: 9, offset: 5), .covered(through: LogIndex(1)), .covered(through: LogIndex(1 << 40)),
+    ]
+    for reply in replies { network.say(.installSnapshotReply(reply), from: 3, to: 1, term: 2) }
+    #expect(pieces(network).isEmpty)
+    #expect(network.nodes[0].status.peers[1].matchIndex == LogIndex(7))
+  }
+
+  @Test("pieces that lie outside their snapshot, or promise what cannot be, are ignored")
+  func impossiblePieces() throws {
+    var network = try cluster()
+    let configuration = IndexedConfiguration(
+      index: LogIndex(1), configuration: network.nodes[0].configuration)
+    func piece(_ last: (UInt64, UInt64), bytes: UInt64, offset: UInt64, count: UInt32, at index: UInt64 = 1) {
+      var configuration = configuration
+      configuration.index = LogIndex(index)
+      let snapshot = Snapshot(
+        last: EntryID(term: Term(last.0), index: LogIndex(last.1)), configuration: configuration,
+        bytes: bytes,
+        fingerprint: 1)
+      network.say(
+        .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: offset, count: count)), from: 1, to: 3,
+        term: 2)
+    }
+    piece((2, 50), bytes: 10, offset: 5, count: 6)
+    piece((2, 50), bytes: 10, offset: 11, count: 0)
+    piece((2, 50), bytes: .max, offset: .max, count: 6)
+    piece((3, 50), bytes: 10, offset: 0, count: 10)
+    piece((2, .max), bytes: 10, offset: 0, count: 10)
+    piece((2, 50), bytes: 10, offset: 0, count: 10, at: 51)
+    #expect(network.storedChunks.isEmpty)
+    #expect(network.nodes[2].baseIndex == .zero)
+  }
+}
