@@ -40,10 +40,10 @@ extension Consensus {
     }
   }
 
-  /// The voter that is best placed to take over.
+  /// The voter that is best placed to take over: of those that answer, the one that holds most of the log.
   var bestTransferTarget: NodeID? {
     progress.peers.filter { peer in
-      configuration.voters.contains(peer.id) && peer.lastHeard + options.electionTimeoutTicksMin > now
+      configuration.voters.contains(peer.id) && peer.lastHeard + 3 * options.heartbeatTicks > now
     }.max { ($0.match, $0.id) < ($1.match, $1.id) }?.id
   }
 
