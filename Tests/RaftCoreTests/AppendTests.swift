@@ -14,12 +14,12 @@ struct AppendTests {
   /// An append of `entries` in the name of node 1, in their term.
   private func append(
     _ entries: [Entry<String>], after previous: (UInt64, UInt64), commit: UInt64, to network: inout Network,
-    count: UInt32? = nil, configurations: [IndexedConfiguration] = []
+    count: UInt32? = nil
   ) {
     let term = entries.last?.id.term ?? Term(previous.0)
     let request = AppendEntries(
       previous: EntryID(term: Term(previous.0), index: LogIndex(previous.1)), entriesTerm: term,
-      count: count ?? UInt32(entries.count), commitIndex: LogIndex(commit), configurations: configurations)
+      count: count ?? UInt32(entries.count), commitIndex: LogIndex(commit))
     network.packets = []
     network.say(.appendEntries(request), from: 1, to: 3, term: term.rawValue, entries: entries)
   }
@@ -91,11 +91,6 @@ struct AppendTests {
     append(entries(2, 3...4), after: (1, 1), commit: 4, to: &network)
     append([good[0], good[2], good[1]], after: (1, 1), commit: 4, to: &network)
     append(entries(1, 2...2) + entries(2, 3...3), after: (1, 1), commit: 4, to: &network)
-    var configured = good
-    configured[1].content = .configuration(network.nodes[2].configuration)
-    append(configured, after: (1, 1), commit: 4, to: &network)
-    let stray = IndexedConfiguration(index: LogIndex(3), configuration: network.nodes[2].configuration)
-    append(good, after: (1, 1), commit: 4, to: &network, configurations: [stray])
     #expect(network.nodes[2].lastEntry.index == LogIndex(1))
     #expect(network.nodes[2].commitIndex == LogIndex(1))
     #expect(replies(network).isEmpty)
@@ -110,8 +105,7 @@ struct AppendTests {
     var configured = entries(2, 3...4)
     configured[0].content = .configuration(smaller)
     append(
-      configured, after: (2, 2), commit: 1, to: &network,
-      configurations: [IndexedConfiguration(index: LogIndex(3), configuration: smaller)])
+      configured, after: (2, 2), commit: 1, to: &network)
     #expect(network.nodes[2].configuration == smaller)
     append(entries(3, 3...3), after: (2, 2), commit: 1, to: &network)
     #expect(network.nodes[2].configuration == founding)
@@ -139,7 +133,7 @@ struct AppendTests {
     append(entries(2, 2...2), after: (1, 1), commit: 1, to: &network)
     let request = AppendEntries(
       previous: EntryID(term: Term(1), index: LogIndex(1)), entriesTerm: Term(2), count: 0,
-      commitIndex: LogIndex(1), configurations: [])
+      commitIndex: LogIndex(1))
     network.packets = []
     network.say(.appendEntries(request), from: 2, to: 3, term: 2)
     #expect(network.packets.isEmpty)

@@ -71,7 +71,7 @@ struct DurabilityTests {
       )
       let request = AppendEntries(
         previous: EntryID(term: Term(1), index: LogIndex(1)), entriesTerm: Term(term), count: 1,
-        commitIndex: LogIndex(1), configurations: [])
+        commitIndex: LogIndex(1))
       network.say(.appendEntries(request), from: from, to: 3, term: term, entries: [entry])
     }
     network.stalled = [2]

@@ -6,6 +6,7 @@ struct Network {
   struct Packet {
     var message: Message
     var entries: [Entry<String>]
+    var configuration: IndexedConfiguration?
   }
 
   var nodes: [RaftNode<String>] = []
@@ -115,7 +116,8 @@ struct Network {
   private mutating func collect(_ position: Int) {
     for message in outputs.messages {
       let entries = nodes[position].entries(for: message).map(Array.init) ?? []
-      packets.append(Packet(message: message, entries: entries))
+      packets.append(
+        Packet(message: message, entries: entries, configuration: nodes[position].configuration(for: message)))
     }
     reads[position] += outputs.reads
     events[position] += outputs.events
@@ -123,7 +125,7 @@ struct Network {
     outputs.removeAll()
     for chunk in chunks where !isStoringByHand.contains(position) {
       nodes[position].didStoreChunk(
-        fingerprint: chunk.snapshot.fingerprint, through: chunk.end, into: &outputs)
+        fingerprint: chunk.fingerprint, through: chunk.end, into: &outputs)
       collect(position)
     }
     storedChunks += chunks
@@ -139,15 +141,19 @@ struct Network {
 
   mutating func deliver(_ packet: Packet) {
     guard let position = nodes.firstIndex(where: { $0.id == packet.message.to }) else { return }
-    input(position) { node, outputs in node.step(packet.message, entries: packet.entries, into: &outputs) }
+    input(position) { node, outputs in 
+      node.step(
+        packet.message, entries: packet.entries[...], configuration: packet.configuration, into: &outputs)
+    }
   }
 
   /// Says something to a node in the name of another.
   mutating func say(
-    _ body: Message.Body, from: UInt64, to: UInt64, term: UInt64, entries: [Entry<String>] = []
+    _ body: Message.Body, from: UInt64, to: UInt64, term: UInt64, entries: [Entry<String>] = [],
+    configuration: IndexedConfiguration? = nil
   ) {
     let message = Message(from: NodeID(from), to: NodeID(to), term: Term(term), body: body)
-    deliver(Packet(message: message, entries: entries))
+    deliver(Packet(message: message, entries: entries, configuration: configuration))
   }
 
   /// Lets time pass for the given nodes (by default all), delivering what `passes`.

@@ -159,7 +159,7 @@ struct PreVoteTests {
     var network = try Network(3)
     let request = AppendEntries(
       previous: EntryID(term: Term(2), index: LogIndex(90)), entriesTerm: Term(2), count: 0,
-      commitIndex: LogIndex(1), configurations: [])
+      commitIndex: LogIndex(1))
     for _ in 0..<40 {
       network.say(.appendEntries(request), from: 1, to: 3, term: 2)
       network.packets = []

@@ -58,7 +58,7 @@ struct RegressionTests {
       let previous = EntryID(
         term: entry.id.index == LogIndex(2) ? Term(1) : Term(2), index: entry.id.index.previous)
       let request = AppendEntries(
-        previous: previous, entriesTerm: Term(2), count: 1, commitIndex: LogIndex(1), configurations: [])
+        previous: previous, entriesTerm: Term(2), count: 1, commitIndex: LogIndex(1))
       network.say(.appendEntries(request), from: 1, to: 3, term: 2, entries: [entry])
       if network.writesInFlight(2) > 2 { network.completeWrites(2, count: 1) }
     }
@@ -97,7 +97,7 @@ struct RegressionTests {
       id: EntryID(term: Term(2), index: LogIndex(5)), content: EntryContent.payload("x"), bytes: 1)
     let request = AppendEntries(
       previous: EntryID(term: Term(1), index: LogIndex(.max)), entriesTerm: Term(2), count: 1,
-      commitIndex: LogIndex(1), configurations: [])
+      commitIndex: LogIndex(1))
     network.say(.appendEntries(request), from: 1, to: 3, term: 2, entries: [entry])
     #expect(network.nodes[2].lastEntry.index == LogIndex(1))
   }

@@ -16,7 +16,7 @@ struct ReplicationTests {
       AppendEntries(
         previous: EntryID(term: Term(previous.0), index: LogIndex(previous.1)),
         entriesTerm: entries.last?.id.term ?? Term(previous.0), count: UInt32(entries.count),
-        commitIndex: LogIndex(commit), configurations: []))
+        commitIndex: LogIndex(commit)))
   }
 
   @Test("what a leader proposes is committed and applied everywhere, in order")

@@ -93,7 +93,9 @@ struct SnapshotTests {
     #expect(network.storedChunks.map(\.offset) == [0, 10, 20, 30, 40])
     // An old piece comes again.
     let old = try #require(network.storedChunks.first)
-    network.say(.installSnapshot(old), from: 1, to: 3, term: 2)
+    network.say(
+      .installSnapshot(old), from: 1, to: 3, term: 2,
+      configuration: network.nodes[0].configuration(at: LogIndex(7)))
     #expect(network.storedChunks.count == 5)
     #expect(network.nodes[2].baseIndex == LogIndex(7))
   }
@@ -176,21 +178,20 @@ struct SnapshotTests {
     }
     let append = AppendEntries(
       previous: EntryID(term: Term(1), index: LogIndex(1)), entriesTerm: Term(2), count: 8,
-      commitIndex: LogIndex(1), configurations: [])
+      commitIndex: LogIndex(1))
     network.say(.appendEntries(append), from: 2, to: 3, term: 2, entries: stray)
     let snapshot = Snapshot(
       last: EntryID(term: Term(3), index: LogIndex(5)),
       configuration: IndexedConfiguration(index: LogIndex(1), configuration: network.nodes[0].configuration),
       bytes: 10, fingerprint: 1)
     network.say(
-      .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 4)
+      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 4, configuration: snapshot.configuration)
     let entry = Entry(
       id: EntryID(term: Term(4), index: LogIndex(6)), content: EntryContent.payload("new"), bytes: 3)
     network.say(
       .appendEntries(
         AppendEntries(
-          previous: snapshot.last, entriesTerm: Term(4), count: 1, commitIndex: LogIndex(6),
-          configurations: []
+          previous: snapshot.last, entriesTerm: Term(4), count: 1, commitIndex: LogIndex(6)
         )),
       from: 1, to: 3, term: 4, entries: [entry])
     #expect(network.nodes[2].lastEntry == entry.id)
@@ -238,7 +239,7 @@ struct SnapshotTests {
         fingerprint: 1)
       network.packets = []
       network.say(
-        .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2)
+        .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2, configuration: snapshot.configuration)
       #expect(network.packets.count == expected)
       #expect(network.storedChunks.isEmpty)
       #expect(network.nodes[2].baseIndex == .zero)
@@ -263,7 +264,7 @@ struct SnapshotTests {
       last: EntryID(term: Term(2), index: LogIndex(3)), configuration: configuration, bytes: 10,
       fingerprint: 1)
     network.say(
-      .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2)
+      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2, configuration: snapshot.configuration)
     #expect(network.storedChunks.isEmpty)
     #expect(network.nodes[2].commitIndex == LogIndex(3))
   }
@@ -278,15 +279,14 @@ struct SnapshotTests {
       bytes: UInt32(stray.encoded().count))
     let append = AppendEntries(
       previous: EntryID(term: Term(1), index: LogIndex(1)), entriesTerm: Term(2), count: 1,
-      commitIndex: LogIndex(1),
-      configurations: [IndexedConfiguration(index: LogIndex(2), configuration: stray)])
+      commitIndex: LogIndex(1))
     network.say(.appendEntries(append), from: 2, to: 3, term: 2, entries: [entry])
     #expect(network.nodes[2].configuration == stray)
     let right = IndexedConfiguration(index: LogIndex(1), configuration: network.nodes[0].configuration)
     let snapshot = Snapshot(
       last: EntryID(term: Term(3), index: LogIndex(8)), configuration: right, bytes: 10, fingerprint: 1)
     network.say(
-      .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 3)
+      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 3, configuration: snapshot.configuration)
     #expect(network.nodes[2].configuration == right.configuration)
     #expect(network.nodes[2].configuration(at: LogIndex(8)) == right)
   }
@@ -317,7 +317,7 @@ struct SnapshotTests {
     network.run(ticks: 6)
     let piece = try #require(network.storedChunks.first)
     network.input(2) { node, outputs in
-      node.didFailToStore(fingerprint: piece.snapshot.fingerprint, into: &outputs)
+      node.didFailToStore(fingerprint: piece.fingerprint, into: &outputs)
     }
     network.isStoringByHand = []
     network.run(ticks: 120)
@@ -349,8 +349,8 @@ struct SnapshotTests {
         bytes: bytes,
         fingerprint: 1)
       network.say(
-        .installSnapshot(InstallSnapshot(snapshot: snapshot, offset: offset, count: count)), from: 1, to: 3,
-        term: 2)
+        .installSnapshot(InstallSnapshot(of: snapshot, offset: offset, count: count)), from: 1, to: 3,
+        term: 2, configuration: snapshot.configuration)
     }
     piece((2, 50), bytes: 10, offset: 5, count: 6)
     piece((2, 50), bytes: 10, offset: 11, count: 0)

@@ -27,8 +27,7 @@ struct WritingNode<Store: LogStore> {
         content: .payload([UInt8(term), UInt8(offset)]), bytes: 2)
     }
     let request = AppendEntries(
-      previous: previous, entriesTerm: Term(term), count: UInt32(count), commitIndex: LogIndex(commit),
-      configurations: [])
+      previous: previous, entriesTerm: Term(term), count: UInt32(count), commitIndex: LogIndex(commit))
     let leader = NodeID(term % 2 == 0 ? 2 : 3)
     node.step(
       Message(from: leader, to: id, term: Term(term), body: .appendEntries(request)), entries: entries,

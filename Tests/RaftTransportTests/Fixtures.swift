@@ -44,38 +44,40 @@ struct MessageSample: CustomTestStringConvertible, Sendable {
   let name: String
   let body: Message.Body
   var entries: [Entry<Bytes>] = []
+  var configuration: IndexedConfiguration?
+  var chunk: Bytes = []
 
   var testDescription: String { name }
 
   var message: Message { Message(from: NodeID(2), to: NodeID(1), term: Term(9), body: body) }
 
-  var received: ReceivedMessage { ReceivedMessage(message: message, entries: entries) }
+  var received: ReceivedMessage { 
+    ReceivedMessage(message: message, entries: entries, configuration: configuration, chunk: chunk)
+  }
 
   func frame(boot: UInt64 = 77) -> Bytes {
     var writer = ByteWriter()
-    MessageCodec.writeFrame(message, entries: entries, boot: boot, into: &writer)
+    MessageCodec.writeFrame(
+      message, entries: entries, configuration: configuration, chunk: chunk, boot: boot, into: &writer)
     return writer.bytes
   }
 }
 
 private func append(_ contents: [EntryContent<Bytes>]) -> MessageSample {
   let previous = EntryID(term: Term(3), index: LogIndex(40))
-  var configurations: [IndexedConfiguration] = []
   let entries = contents.enumerated().map { offset, content -> Entry<Bytes> in
     let id = EntryID(term: Term(4), index: previous.index.advanced(by: offset + 1))
     switch content {
     case .empty:
       return Entry(id: id, content: content, bytes: 0)
     case .configuration(let configuration):
-      configurations.append(IndexedConfiguration(index: id.index, configuration: configuration))
       return Entry(id: id, content: content, bytes: UInt32(configuration.encoded().count))
     case .payload(let payload):
       return Entry(id: id, content: content, bytes: UInt32(payload.count))
     }
   }
   let body = AppendEntries(
-    previous: previous, entriesTerm: Term(4), count: UInt32(entries.count), commitIndex: LogIndex(39),
-    configurations: configurations)
+    previous: previous, entriesTerm: Term(4), count: UInt32(entries.count), commitIndex: LogIndex(39))
   return MessageSample(
     name: "AppendEntries with \(entries.count)", body: .appendEntries(body), entries: entries)
 }
@@ -113,6 +115,15 @@ let messageSamples: [MessageSample] = {
     MessageSample(
       name: "read index reply", body: .readIndexReply(ReadIndexReply(id: read, readIndex: LogIndex(7)))),
     MessageSample(name: "no read index", body: .readIndexReply(ReadIndexReply(id: read, readIndex: nil))),
+    MessageSample(name: "commit notice", body: .commitNotice(LogIndex(7))),
+    MessageSample(
+      name: "piece of a snapshot",
+      body: .installSnapshot(
+        InstallSnapshot(last: entry, bytes: 1000, fingerprint: 5, offset: 990, count: 3)),
+      configuration: configuration.map { IndexedConfiguration(index: LogIndex(40), configuration: $0) },
+      chunk: [1, 2, 3]),
+    MessageSample(name: "wants more", body: .installSnapshotReply(.wants(fingerprint: 5, offset: 993))),
+    MessageSample(name: "covered", body: .installSnapshotReply(.covered(through: LogIndex(100)))),
   ]
 }()
 

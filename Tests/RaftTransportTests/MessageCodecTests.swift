@@ -94,7 +94,7 @@ struct MessageCodecTests {
   func entriesBeyondTheEnd() throws {
     let id = EntryID(term: Term(1), index: .highestPlausible)
     let append = AppendEntries(
-      previous: id, entriesTerm: Term(1), count: 1, commitIndex: .zero, configurations: [])
+      previous: id, entriesTerm: Term(1), count: 1, commitIndex: .zero)
     let entry = Entry<Bytes>(id: id, content: .empty, bytes: 0)
     let sample = MessageSample(name: "", body: .appendEntries(append), entries: [entry])
     let frame = try #require(try onlyFrame(of: sample.frame()))

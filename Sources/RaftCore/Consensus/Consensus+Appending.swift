@@ -5,7 +5,8 @@ extension Consensus {
   ///
   /// - Returns: The index of the first entry taken; nil if all were known, or refused.
   mutating func handle(
-    _ request: AppendEntries, from leader: NodeID, entryBytes: (Int) -> UInt32, into outputs: inout Outputs
+    _ request: AppendEntries, from leader: NodeID, entryBytes: (Int) -> UInt32,
+    configurations: [IndexedConfiguration], into outputs: inout Outputs
   ) -> LogIndex? {
     guard heardLeader(leader, into: &outputs) else { return nil }
     var previous = request.previous
@@ -29,6 +30,10 @@ extension Consensus {
         return nil
       }
       take(request, from: first, entryBytes: entryBytes, into: &outputs)
+      for entry in configurations where entry.index >= first {
+        self.configurations.append(entry)
+        outputs.trace(.configurationChanged(at: entry.index))
+      }
     }
     outputs.trace(.appendAccepted(from: leader, match: request.lastIndex))
     // Not the end of the log: entries behind the request's last may be those of a deposed leader (scenario 5).
@@ -53,10 +58,6 @@ extension Consensus {
     let offset = request.previous.index.distance(to: first) - 1
     for position in offset..<Int(request.count) {
       log.append(term: request.entriesTerm, bytes: entryBytes(position))
-    }
-    for entry in request.configurations where entry.index >= first {
-      configurations.append(entry)
-      outputs.trace(.configurationChanged(at: entry.index))
     }
     writes.logGrew()
   }

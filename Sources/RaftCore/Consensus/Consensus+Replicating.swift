@@ -31,12 +31,20 @@ extension Consensus {
     for position in progress.peers.indices { sendAppends(to: position, evenIfEmpty: false, into: &outputs) }
   }
 
-  /// Tells peers the commit index, in an empty message where nothing else is to be sent.
+  /// Tells peers the commit index: with the entries that are to be sent, or by itself.
   private mutating func tellCommit(into outputs: inout Outputs) {
     for position in progress.peers.indices {
-      let isBehind = progress.peers[position].toldCommit < commitIndex
-      sendAppends(to: position, evenIfEmpty: isBehind, into: &outputs)
+      sendAppends(to: position, evenIfEmpty: false, into: &outputs)
+      tellCommit(to: position, into: &outputs)
     }
+  }
+
+  /// Tells a peer the commit index as far as it is known to hold the log; it learns of the rest when it has more.
+  private mutating func tellCommit(to position: Int, into outputs: inout Outputs) {
+    let commit = min(progress.peers[position].match, commitIndex)
+    guard progress.peers[position].toldCommit < commit else { return }
+    progress.modify(position) { $0.toldCommit = commit }
+    send(.commitNotice(commit), to: progress.peers[position].id, into: &outputs)
   }
 
   mutating func sendAppends(to position: Int, evenIfEmpty: Bool, into outputs: inout Outputs) {
@@ -55,11 +63,11 @@ extension Consensus {
       let bytes = Int(log.bytes(after: previous.index, through: through))
       let request = AppendEntries(
         previous: previous, entriesTerm: log.term(at: through) ?? previousTerm,
-        count: UInt32(previous.index.distance(to: through)), commitIndex: commitIndex,
-        configurations: configurations.configurations(after: previous.index, through: through))
+        count: UInt32(previous.index.distance(to: through)), commitIndex: commitIndex)
       let (commit, now) = (commitIndex, now)
       let peer = progress.modify(position) { peer in
-        peer.toldCommit = max(peer.toldCommit, commit)
+        // Through the end of this message, or as far as it reaches: the rest is told when more is sent, or acknowledged.
+        peer.toldCommit = max(peer.toldCommit, min(commit, through))
         if through > previous.index || peer.state != .pipeline {
           peer.didSend(through: through, bytes: bytes, now: now)
         }
@@ -133,6 +141,7 @@ extension Consensus {
     // What was committed may have ended this leadership, or changed who takes part.
     guard isLeader, let position = progress.position(of: peer) else { return }
     sendAppends(to: position, evenIfEmpty: false, into: &outputs)
+    tellCommit(to: position, into: &outputs)
   }
 
   mutating func handle(_ reply: HeartbeatReply, from peer: NodeID, into outputs: inout Outputs) {
@@ -172,7 +181,7 @@ extension Consensus {
     }
     let previous = EntryID(term: term, index: peer.next.previous)
     let request = AppendEntries(
-      previous: previous, entriesTerm: term, count: 0, commitIndex: commitIndex, configurations: [])
+      previous: previous, entriesTerm: term, count: 0, commitIndex: commitIndex)
     send(.appendEntries(request), to: peer.id, into: &outputs)
     sendAppends(to: position, evenIfEmpty: false, into: &outputs)
   }

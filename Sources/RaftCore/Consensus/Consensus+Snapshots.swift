@@ -52,7 +52,7 @@ extension Consensus {
     let left = sending.snapshot.bytes - sending.offset
     let count = UInt32(min(left, UInt64(options.snapshotChunkBytes)))
     send(
-      .installSnapshot(InstallSnapshot(snapshot: sending.snapshot, offset: sending.offset, count: count)),
+      .installSnapshot(InstallSnapshot(of: sending.snapshot, offset: sending.offset, count: count)),
       to: sending.peer, into: &outputs)
   }
 
@@ -124,10 +124,16 @@ extension Consensus {
 
   // MARK: - Receiving
 
-  mutating func handle(_ request: InstallSnapshot, from leader: NodeID, into outputs: inout Outputs) {
-    guard heardLeader(leader, into: &outputs), !isCovered(request.snapshot, from: leader, into: &outputs)
-    else { return }
-    let snapshot = request.snapshot
+  mutating func handle(
+    _ request: InstallSnapshot, configuration: IndexedConfiguration?, from leader: NodeID,
+    into outputs: inout Outputs
+  ) {
+    guard let configuration, configuration.index <= request.last.index else {
+      return outputs.trace(.ignored(from: leader, reason: .impossible))
+    }
+    let snapshot = Snapshot(
+      last: request.last, configuration: configuration, bytes: request.bytes, fingerprint: request.fingerprint)
+    guard heardLeader(leader, into: &outputs), !isCovered(snapshot, from: leader, into: &outputs) else { return }
     if incoming?.snapshot != snapshot {
       // In one term a leader never goes back to an older snapshot: this one was delayed on its way.
       if let known = incoming, known.term == hardState.term, known.snapshot.last.index > snapshot.last.index {

@@ -121,10 +121,13 @@ struct Consensus: Sendable {
 
   /// Acts on one message; anything that a peer can send is either handled or ignored and traced.
   ///
-  /// - Parameter entryBytes: Sizes of the entries that an AppendEntries names, by position.
+  /// - Parameters:
+  ///   - entryBytes: Sizes of the entries that an AppendEntries names, by position.
+  ///   - configurations: Those among these entries, in order, or the one of an InstallSnapshot.
   /// - Returns: For an AppendEntries that changed the log, the index of the first entry that was taken from it.
   mutating func step(
-    _ message: Message, entryBytes: (Int) -> UInt32, into outputs: inout Outputs
+    _ message: Message, entryBytes: (Int) -> UInt32, configurations: [IndexedConfiguration],
+    into outputs: inout Outputs
   ) -> LogIndex? {
     precondition(
       message.to == id, "a message for \(message.to) was stepped into \(id): the driver drops misrouted ones")
@@ -143,12 +146,13 @@ struct Consensus: Sendable {
     if message.term > hardState.term {
       becomeFollower(in: message.term, leader: nil, because: .higherTerm, into: &outputs)
     }
-    return dispatch(message, entryBytes: entryBytes, into: &outputs)
+    return dispatch(message, entryBytes: entryBytes, configurations: configurations, into: &outputs)
   }
 
   /// Acts on a message of the current term.
   private mutating func dispatch(
-    _ message: Message, entryBytes: (Int) -> UInt32, into outputs: inout Outputs
+    _ message: Message, entryBytes: (Int) -> UInt32, configurations: [IndexedConfiguration],
+    into outputs: inout Outputs
   ) -> LogIndex? {
     switch message.body {
     case .requestVote, .staleTerm:
@@ -156,11 +160,17 @@ struct Consensus: Sendable {
     case .requestVoteReply(let reply):
       handle(reply, from: message.from, into: &outputs)
     case .appendEntries(let request):
-      return handle(request, from: message.from, entryBytes: entryBytes, into: &outputs)
+      return handle(
+        request, from: message.from, entryBytes: entryBytes, configurations: configurations, into: &outputs)
     case .appendEntriesReply(let reply):
       handle(reply, from: message.from, into: &outputs)
     case .heartbeat(let heartbeat):
       handle(heartbeat, from: message.from, into: &outputs)
+    case .commitNotice(let index):
+      // The leader tells no more than what this node has acknowledged: it is in the log, durably.
+      if heardLeader(message.from, into: &outputs) {
+        commit(through: min(index, writes.durableIndex), into: &outputs)
+      }
     case .heartbeatReply(let reply):
       handle(reply, from: message.from, into: &outputs)
     case .timeoutNow:
@@ -170,7 +180,7 @@ struct Consensus: Sendable {
     case .readIndexReply(let reply):
       outputs.answer(ReadOutcome(id: reply.id, readIndex: reply.readIndex))
     case .installSnapshot(let request):
-      handle(request, from: message.from, into: &outputs)
+      handle(request, configuration: configurations.first, from: message.from, into: &outputs)
     case .installSnapshotReply(let reply):
       handle(reply, from: message.from, into: &outputs)
     }
@@ -189,27 +199,17 @@ struct Consensus: Sendable {
     case .appendEntries(let request):
       return request.previous.index <= .highestPlausible && request.previous.term <= message.term
         && (request.count == 0 || request.entriesTerm >= request.previous.term)
-        && request.entriesTerm <= message.term && areInOrder(request)
+        && request.entriesTerm <= message.term
     case .requestVoteReply(let reply):
       return reply.campaignTerm <= .highestPlausible
     case .installSnapshot(let request):
-      let snapshot = request.snapshot
-      return snapshot.last.term <= message.term && snapshot.last.index <= .highestPlausible
-        && snapshot.configuration.index <= snapshot.last.index && snapshot.bytes <= Snapshot.bytesMax
-        && request.offset <= snapshot.bytes && request.end <= snapshot.bytes
-    case .appendEntriesReply, .heartbeat, .heartbeatReply, .staleTerm, .timeoutNow, .readIndex,
+      return request.last.term <= message.term && request.last.index <= .highestPlausible
+        && request.bytes <= Snapshot.bytesMax && request.offset <= request.bytes
+        && request.end <= request.bytes
+    case .appendEntriesReply, .heartbeat, .heartbeatReply, .commitNotice, .staleTerm, .timeoutNow, .readIndex,
       .readIndexReply, .installSnapshotReply:
       return true
     }
-  }
-
-  private func areInOrder(_ request: AppendEntries) -> Bool {
-    var last = request.previous.index
-    for entry in request.configurations {
-      guard entry.index > last, entry.index <= request.lastIndex else { return false }
-      last = entry.index
-    }
-    return true
   }
 
   /// Tells a leader of an earlier term that its term is over, so that it steps down instead of being ignored for ever
@@ -217,7 +217,7 @@ struct Consensus: Sendable {
   private mutating func refuseStale(_ message: Message, into outputs: inout Outputs) {
     outputs.trace(.ignored(from: message.from, reason: .stale))
     switch message.body {
-    case .appendEntries, .heartbeat, .timeoutNow, .installSnapshot:
+    case .appendEntries, .heartbeat, .commitNotice, .timeoutNow, .installSnapshot:
       sendOnceDurable(.staleTerm, to: message.from, after: .hardState, into: &outputs)
     case .readIndex(let read):
       sendOnceDurable(

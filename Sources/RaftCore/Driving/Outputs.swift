@@ -22,11 +22,12 @@ public struct Outputs: Sendable {
 
   /// Forgets everything, keeping the storage.
   public mutating func removeAll() {
-    messages.removeAll(keepingCapacity: true)
-    reads.removeAll(keepingCapacity: true)
-    chunks.removeAll(keepingCapacity: true)
-    discardedSnapshots.removeAll(keepingCapacity: true)
-    events.removeAll(keepingCapacity: true)
+    // Most of them are empty most of the time, and looking costs less than clearing.
+    if !messages.isEmpty { messages.removeAll(keepingCapacity: true) }
+    if !reads.isEmpty { reads.removeAll(keepingCapacity: true) }
+    if !chunks.isEmpty { chunks.removeAll(keepingCapacity: true) }
+    if !discardedSnapshots.isEmpty { discardedSnapshots.removeAll(keepingCapacity: true) }
+    if !events.isEmpty { events.removeAll(keepingCapacity: true) }
   }
 
   mutating func send(_ message: Message) { messages.append(message) }

@@ -110,19 +110,34 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// - Parameters:
   ///   - message: A message for this node; one for another node traps, because it is the driver that drops those.
   ///   - entries: The entries that an ``AppendEntries`` names; a message whose entries do not fit it is ignored.
+  ///   - configuration: That of the snapshot of which an ``InstallSnapshot`` is a piece.
   ///   - outputs: Where effects go.
   @specialized(where Payload == Bytes)
-  public mutating func step(_ message: Message, entries: [Entry<Payload>] = [], into outputs: inout Outputs) {
-    if case .appendEntries(let request) = message.body, !Self.fit(entries, request) {
+  public mutating func step(
+    _ message: Message, entries: ArraySlice<Entry<Payload>> = [], configuration: IndexedConfiguration? = nil,
+    into outputs: inout Outputs
+  ) {
+    var configurations: [IndexedConfiguration] = []
+    if let configuration { configurations.append(configuration) }
+    if case .appendEntries(let request) = message.body,
+      !Self.fit(entries, request, configurations: &configurations)
+    {
       return outputs.trace(.ignored(from: message.from, reason: .impossible))
     }
+    let start = entries.startIndex
     guarded { engine in
-      engine.step(message, entryBytes: { entries[$0].bytes }, into: &outputs)
+      engine.step(
+        message, entryBytes: { entries[start + $0].bytes }, configurations: configurations, into: &outputs)
     } reconcile: { first, tail in
       guard let first, case .appendEntries(let request) = message.body else { return }
       tail.truncate(after: first.previous)
-      for entry in entries[(request.previous.index.distance(to: first) - 1)...] { tail.append(entry) }
+      tail.append(contentsOf: entries[(start + request.previous.index.distance(to: first) - 1)...])
     }
+  }
+
+  /// The same with the entries in an array.
+  public mutating func step(_ message: Message, entries: [Entry<Payload>], into outputs: inout Outputs) {
+    step(message, entries: entries[...], into: &outputs)
   }
 
   /// Appends a proposal to the log, if this node leads.
@@ -287,6 +302,12 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     return slice
   }
 
+  /// The configuration that travels with a piece of a snapshot; nil if the message is none, or its transfer is over.
+  public func configuration(for message: Message) -> IndexedConfiguration? {
+    guard case .installSnapshot(let piece) = message.body else { return nil }
+    return engine.snapshotsUnderWay.first { $0.snapshot.fingerprint == piece.fingerprint }?.snapshot.configuration
+  }
+
   /// Redeems the proof that a write is durable, and releases what waited for it.
   ///
   /// - Precondition: Proofs are redeemed in the order in which the writes were taken, in the node they came from.
@@ -349,22 +370,23 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     engine.checkTransition(from: earlier.engine.landmarks)
   }
 
-  private static func fit(_ entries: [Entry<Payload>], _ request: AppendEntries) -> Bool {
+  /// Whether these are the entries that a message names; collects the configurations among them.
+  private static func fit(
+    _ entries: ArraySlice<Entry<Payload>>, _ request: AppendEntries,
+    configurations: inout [IndexedConfiguration]
+  ) -> Bool {
     guard entries.count == Int(request.count), request.previous.index <= .highestPlausible else {
       return false
     }
-    var configurations = request.configurations[...]
-    for (offset, entry) in entries.enumerated() {
-      guard entry.id.term == request.entriesTerm,
-        entry.id.index == request.previous.index.advanced(by: offset + 1)
-      else { return false }
-      if case .configuration(let configuration) = entry.content {
-        guard let expected = configurations.popFirst(), expected.index == entry.id.index,
-          expected.configuration == configuration
-        else { return false }
+    var index = request.previous.index
+    for position in entries.indices {
+      index = index.next
+      guard entries[position].id == EntryID(term: request.entriesTerm, index: index) else { return false }
+      if case .configuration(let configuration) = entries[position].content {
+        configurations.append(IndexedConfiguration(index: index, configuration: configuration))
       }
     }
-    return configurations.isEmpty
+    return true
   }
 
   /// Runs one input, brings the payloads in line with the log, and checks the result in debug builds.

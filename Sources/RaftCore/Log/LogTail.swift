@@ -24,6 +24,11 @@ struct LogTail<Payload: Sendable>: Sendable {
     entries.append(entry)
   }
 
+  mutating func append(contentsOf newEntries: ArraySlice<Entry<Payload>>) {
+    assert(newEntries.first.map { $0.id.index == lastIndex.next } ?? true, "entries are appended without a gap")
+    entries.append(contentsOf: newEntries)
+  }
+
   mutating func truncate(after index: LogIndex) {
     guard index < lastIndex else { return }
     entries.removeLast(index.distance(to: lastIndex))

@@ -32,18 +32,21 @@ public struct Member: Hashable, Sendable {
 ///
 /// All lists are sorted by id: the order of iteration is observable, and must not depend on anything else.
 public struct Configuration: Hashable, Sendable {
+  /// One reference, so that a configuration is copied at the cost of one count: it is looked at for every entry.
+  private let parts: Parts
+
   /// Everyone who is voter, outgoing voter or learner; sorted by id, each once.
-  public let members: [Member]
+  public var members: [Member] { parts.members }
   /// Who votes and is counted for commitment; sorted.
-  public let voters: [NodeID]
+  public var voters: [NodeID] { parts.voters }
   /// The old voters while a joint change is under way, whose majority is needed as well; empty otherwise. Sorted.
-  public let outgoingVoters: [NodeID]
+  public var outgoingVoters: [NodeID] { parts.outgoingVoters }
   /// Who receives the log without being counted; sorted; none of them is in `voters`. One of `outgoingVoters` may be
   /// among them: it still votes, and will not when the joint change is over.
-  public let learners: [NodeID]
+  public var learners: [NodeID] { parts.learners }
   /// Whether the leader may answer reads under a lease. Replicated, because it binds everybody: while it is on, nobody
   /// votes within a minimum election timeout of hearing the leader, whatever else is reported (thesis §6.4.1).
-  public let usesLeaseReads: Bool
+  public var usesLeaseReads: Bool { parts.usesLeaseReads }
 
   /// Makes a configuration out of its parts, in any order.
   ///
@@ -58,11 +61,9 @@ public struct Configuration: Hashable, Sendable {
     members: [Member], voters: [NodeID], outgoingVoters: [NodeID] = [], learners: [NodeID] = [],
     usesLeaseReads: Bool = false
   ) throws(ConfigurationError) {
-    self.members = members.sorted { $0.id < $1.id }
-    self.voters = voters.sorted()
-    self.outgoingVoters = outgoingVoters.sorted()
-    self.learners = learners.sorted()
-    self.usesLeaseReads = usesLeaseReads
+    parts = Parts(
+      members: members.sorted { $0.id < $1.id }, voters: voters.sorted(),
+      outgoingVoters: outgoingVoters.sorted(), learners: learners.sorted(), usesLeaseReads: usesLeaseReads)
     try validate()
   }
 
@@ -83,6 +84,41 @@ public struct Configuration: Hashable, Sendable {
 
   /// The entry of `id`, if it takes part.
   public func member(_ id: NodeID) -> Member? { members.first { $0.id == id } }
+
+  /// Whether both say the same.
+  public static func == (left: Self, right: Self) -> Bool {
+    left.parts === right.parts
+      || left.members == right.members && left.voters == right.voters
+        && left.outgoingVoters == right.outgoingVoters && left.learners == right.learners
+        && left.usesLeaseReads == right.usesLeaseReads
+  }
+
+  /// Feeds everything that is compared.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(members)
+    hasher.combine(voters)
+    hasher.combine(outgoingVoters)
+    hasher.combine(learners)
+    hasher.combine(usesLeaseReads)
+  }
+
+  private final class Parts: Sendable {
+    let members: [Member]
+    let voters: [NodeID]
+    let outgoingVoters: [NodeID]
+    let learners: [NodeID]
+    let usesLeaseReads: Bool
+
+    init(
+      members: [Member], voters: [NodeID], outgoingVoters: [NodeID], learners: [NodeID], usesLeaseReads: Bool
+    ) {
+      self.members = members
+      self.voters = voters
+      self.outgoingVoters = outgoingVoters
+      self.learners = learners
+      self.usesLeaseReads = usesLeaseReads
+    }
+  }
 
   /// The most members a configuration may have.
   public static let memberLimit = 64

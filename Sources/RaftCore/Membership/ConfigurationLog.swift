@@ -17,12 +17,6 @@ struct ConfigurationLog: Sendable {
   /// The configuration in force at `index`, which is not before the first one.
   func inForce(at index: LogIndex) -> IndexedConfiguration? { entries.last { $0.index <= index } }
 
-  /// The configurations in `(after, through]`.
-  func configurations(after: LogIndex, through: LogIndex) -> [IndexedConfiguration] {
-    guard current.index > after else { return [] }
-    return entries.filter { $0.index > after && $0.index <= through }
-  }
-
   mutating func append(_ configuration: IndexedConfiguration) {
     assert(configuration.index > current.index, "configurations are appended in order")
     entries.append(configuration)

@@ -1,6 +1,7 @@
-/// What one node's core says to another's. Positions only: the entries that an ``AppendEntries`` names are attached
-/// by the driver when it encodes the message.
-public struct Message: Hashable, Sendable {
+/// What one node's core says to another's. Positions only, without a pointer in it: the entries that an
+/// ``AppendEntries`` names, and the bytes and configuration of an ``InstallSnapshot``, are attached by the driver when it
+/// encodes the message.
+public struct Message: Hashable, BitwiseCopyable, Sendable {
   /// Who says it.
   public var from: NodeID
   /// For whom it is.
@@ -19,7 +20,7 @@ public struct Message: Hashable, Sendable {
   }
 
   /// One case for each message of the protocol.
-  public enum Body: Hashable, Sendable {
+  public enum Body: Hashable, BitwiseCopyable, Sendable {
     /// A candidate asks for a vote or, before a campaign, whether it would get one.
     case requestVote(RequestVote)
     /// The answer to a ``RequestVote``.
@@ -32,6 +33,9 @@ public struct Message: Hashable, Sendable {
     case heartbeat(Heartbeat)
     /// The answer to a ``Heartbeat``.
     case heartbeatReply(HeartbeatReply)
+    /// A leader tells the commit index, to a peer that holds everything up to it; there is no answer. It spares a follower
+    /// the wait for the next entry or heartbeat.
+    case commitNotice(LogIndex)
     /// "Your term is over": said to a leader of an older term, so that it steps down (scenario 27).
     case staleTerm
     /// A leader hands over: campaign now, without a pre-vote (thesis §3.10).
@@ -40,8 +44,8 @@ public struct Message: Hashable, Sendable {
     case readIndex(ReadID)
     /// The leader's answer to ``readIndex(_:)``.
     case readIndexReply(ReadIndexReply)
-    /// A leader sends a piece of a snapshot. Boxed: it is rare, and would make every message larger.
-    indirect case installSnapshot(InstallSnapshot)
+    /// A leader sends a piece of a snapshot.
+    case installSnapshot(InstallSnapshot)
     /// The answer to an ``InstallSnapshot``.
     case installSnapshotReply(InstallSnapshotReply)
   }
@@ -89,7 +93,7 @@ public struct RequestVoteReply: Hashable, BitwiseCopyable, Sendable {
 ///
 /// A message never spans two terms, so that positions need no list: a follower that lags behind over several terms
 /// gets one message for each, and they are pipelined.
-public struct AppendEntries: Hashable, Sendable {
+public struct AppendEntries: Hashable, BitwiseCopyable, Sendable {
   /// The entry right before the first one named here.
   public var previous: EntryID
   /// The term in which all named entries were created; without meaning if there are none.
@@ -98,19 +102,13 @@ public struct AppendEntries: Hashable, Sendable {
   public var count: UInt32
   /// The leader's commit index.
   public var commitIndex: LogIndex
-  /// The configurations among the named entries, in order of their index. Nearly always empty.
-  public var configurations: [IndexedConfiguration]
 
   /// Names a range of entries.
-  public init(
-    previous: EntryID, entriesTerm: Term, count: UInt32, commitIndex: LogIndex,
-    configurations: [IndexedConfiguration]
-  ) {
+  public init(previous: EntryID, entriesTerm: Term, count: UInt32, commitIndex: LogIndex) {
     self.previous = previous
     self.entriesTerm = entriesTerm
     self.count = count
     self.commitIndex = commitIndex
-    self.configurations = configurations
   }
 
   /// Index of the last named entry; that of `previous` if there are none.

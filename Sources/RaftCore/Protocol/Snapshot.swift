@@ -23,18 +23,31 @@ public struct Snapshot: Hashable, Sendable {
   }
 }
 
-/// One piece of a snapshot, from the leader (thesis §5.3). The driver attaches the bytes `[offset, offset + count)`.
-public struct InstallSnapshot: Hashable, Sendable {
-  /// What it is a piece of.
-  public var snapshot: Snapshot
+/// One piece of a snapshot, from the leader (thesis §5.3). The driver attaches the bytes `[offset, offset + count)` and the
+/// snapshot's configuration.
+public struct InstallSnapshot: Hashable, BitwiseCopyable, Sendable {
+  /// The last entry whose effect the snapshot holds.
+  public var last: EntryID
+  /// How many bytes the whole snapshot takes.
+  public var bytes: UInt64
+  /// Names the snapshot's bytes: see ``Snapshot/fingerprint``.
+  public var fingerprint: UInt64
   /// Where the piece begins.
   public var offset: UInt64
   /// How many bytes it holds.
   public var count: UInt32
 
+  /// Names a piece of `snapshot`.
+  public init(of snapshot: Snapshot, offset: UInt64, count: UInt32) {
+    self.init(
+      last: snapshot.last, bytes: snapshot.bytes, fingerprint: snapshot.fingerprint, offset: offset, count: count)
+  }
+
   /// Names a piece.
-  public init(snapshot: Snapshot, offset: UInt64, count: UInt32) {
-    self.snapshot = snapshot
+  public init(last: EntryID, bytes: UInt64, fingerprint: UInt64, offset: UInt64, count: UInt32) {
+    self.last = last
+    self.bytes = bytes
+    self.fingerprint = fingerprint
     self.offset = offset
     self.count = count
   }

@@ -123,7 +123,8 @@ package struct Driver<Machine: StateMachine>: Sendable {
       case .message:
         let received = try MessageCodec.decode(frame)
         guard received.message.to == id else { return }
-        node.step(received.message, entries: received.entries, into: &outputs)
+        node.step(
+          received.message, entries: received.entries[...], configuration: received.configuration, into: &outputs)
       case .forward:
         receive(try decode(Forward.self, from: frame), from: peer, boot: frame.header.boot)
       case .forwardReply:
@@ -207,7 +208,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
     }
     // Nor can one be installed here: a piece that comes nevertheless is not kept.
     for chunk in outputs.chunks {
-      node.didFailToStore(fingerprint: chunk.snapshot.fingerprint, into: &outputs)
+      node.didFailToStore(fingerprint: chunk.fingerprint, into: &outputs)
     }
     for outcome in outputs.reads { reads.settle(outcome, now: now.ticks) }
     outputs.removeAll()

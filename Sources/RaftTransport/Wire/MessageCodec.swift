@@ -6,13 +6,18 @@ public struct ReceivedMessage: Equatable, Sendable {
   public var message: Message
   /// The entries that an ``AppendEntries`` names, in order; empty for every other message.
   public var entries: [Entry<Bytes>]
+  /// The configuration of the snapshot of which an ``InstallSnapshot`` is a piece; nil for every other message.
+  public var configuration: IndexedConfiguration?
   /// The bytes that an ``InstallSnapshot`` names; empty for every other message.
   public var chunk: Bytes
 
   /// Pairs a message with what travelled with it.
-  public init(message: Message, entries: [Entry<Bytes>] = [], chunk: Bytes = []) {
+  public init(
+    message: Message, entries: [Entry<Bytes>] = [], configuration: IndexedConfiguration? = nil, chunk: Bytes = []
+  ) {
     self.message = message
     self.entries = entries
+    self.configuration = configuration
     self.chunk = chunk
   }
 }
@@ -33,6 +38,7 @@ public enum MessageCodec {
     case readIndexReply = 10
     case installSnapshot = 11
     case installSnapshotReply = 12
+    case commitNotice = 13
   }
 
   private enum EntryTag: UInt8 {
@@ -46,25 +52,26 @@ public enum MessageCodec {
   /// - Parameters:
   ///   - message: What the core says.
   ///   - entries: The entries that an ``AppendEntries`` names, in order; empty for every other message.
+  ///   - configuration: That of the snapshot of which an ``InstallSnapshot`` is a piece; nil for every other message.
   ///   - chunk: The bytes that an ``InstallSnapshot`` names; empty for every other message.
   ///   - trafficClass: The class of the connection it will travel on.
   ///   - boot: The sender's boot number.
   ///   - writer: Where the frame is appended.
   public static func writeFrame(
-    _ message: Message, entries: some Collection<Entry<Bytes>> = [], chunk: Bytes = [],
-    trafficClass: TrafficClass = .consensus, boot: UInt64, into writer: inout ByteWriter
+    _ message: Message, entries: some Collection<Entry<Bytes>> = [],
+    configuration: IndexedConfiguration? = nil, chunk: Bytes = [], trafficClass: TrafficClass = .consensus, boot: UInt64, into writer: inout ByteWriter
   ) {
     let header = FrameHeader(
       kind: .message, trafficClass: trafficClass, target: message.to, sender: message.from, boot: boot)
-    writer.writeFrame(header) { encode(message, entries: entries, chunk: chunk, into: &$0) }
+    writer.writeFrame(header) { encode(message, entries: entries, configuration: configuration, chunk: chunk, into: &$0) }
   }
 
   /// Appends the body of the frame of `message`.
   ///
   /// - Precondition: There are as many entries, and bytes of a snapshot, as the message names.
   public static func encode(
-    _ message: Message, entries: some Collection<Entry<Bytes>> = [], chunk: Bytes = [],
-    into writer: inout ByteWriter
+    _ message: Message, entries: some Collection<Entry<Bytes>> = [],
+    configuration: IndexedConfiguration? = nil, chunk: Bytes = [], into writer: inout ByteWriter
   ) {
     writer.write(message.term.rawValue)
     switch message.body {
@@ -94,6 +101,9 @@ public enum MessageCodec {
     case .heartbeatReply(let reply):
       writer.write(Tag.heartbeatReply.rawValue)
       writer.write(reply.round)
+    case .commitNotice(let index):
+      writer.write(Tag.commitNotice.rawValue)
+      writer.write(index.rawValue)
     case .staleTerm:
       writer.write(Tag.staleTerm.rawValue)
     case .timeoutNow:
@@ -107,9 +117,14 @@ public enum MessageCodec {
       writer.write(reply.readIndex != nil)
       if let readIndex = reply.readIndex { writer.write(readIndex.rawValue) }
     case .installSnapshot(let request):
-      precondition(chunk.count == Int(request.count), "a piece of a snapshot travels with its bytes")
+      guard let configuration, chunk.count == Int(request.count) else {
+        preconditionFailure("a piece of a snapshot travels with its bytes and the snapshot's configuration")
+      }
       writer.write(Tag.installSnapshot.rawValue)
-      request.snapshot.encode(into: &writer)
+      let snapshot = Snapshot(
+        last: request.last, configuration: configuration, bytes: request.bytes,
+        fingerprint: request.fingerprint)
+      snapshot.encode(into: &writer)
       writer.write(request.offset)
       writer.write(chunk)
     case .installSnapshotReply(let reply):
@@ -137,7 +152,7 @@ public enum MessageCodec {
     received.message.body =
       switch tag {
       case .installSnapshot:
-        .installSnapshot(try decodeInstallSnapshot(chunk: &received.chunk, from: &reader))
+        .installSnapshot(try decodeInstallSnapshot(into: &received, from: &reader))
       case .appendEntries:
         .appendEntries(try decodeAppendEntries(entries: &received.entries, from: &reader))
       default: try decode(tag, from: &reader)
@@ -172,6 +187,8 @@ public enum MessageCodec {
           round: try reader.readUInt64()))
     case .heartbeatReply:
       return .heartbeatReply(HeartbeatReply(round: try reader.readUInt64()))
+    case .commitNotice:
+      return .commitNotice(try readIndex(from: &reader))
     case .staleTerm:
       return .staleTerm
     case .timeoutNow:
@@ -192,13 +209,14 @@ public enum MessageCodec {
 
 extension MessageCodec {
   private static func decodeInstallSnapshot(
-    chunk: inout Bytes, from reader: inout ByteReader
+    into received: inout ReceivedMessage, from reader: inout ByteReader
   ) throws(MalformedBytes) -> InstallSnapshot {
     let start = reader.offset
     let snapshot = try Snapshot(from: &reader)
     let offset = try reader.readUInt64()
-    chunk = try reader.readBytes()
-    let request = InstallSnapshot(snapshot: snapshot, offset: offset, count: UInt32(chunk.count))
+    received.configuration = snapshot.configuration
+    received.chunk = try reader.readBytes()
+    let request = InstallSnapshot(of: snapshot, offset: offset, count: UInt32(received.chunk.count))
     guard snapshot.last.term <= .highestPlausible, snapshot.last.index <= .highestPlausible,
       snapshot.bytes <= Snapshot.bytesMax, offset <= snapshot.bytes, request.end <= snapshot.bytes
     else {
@@ -267,18 +285,12 @@ extension MessageCodec {
       throw MalformedBytes("the entries end at an index that no cluster reaches", offset: start)
     }
     entries.reserveCapacity(count)
-    var configurations: [IndexedConfiguration] = []
     for offset in 0..<count {
       let id = EntryID(term: entriesTerm, index: previous.index.advanced(by: offset + 1))
-      let entry = try decodeEntry(id, from: &reader)
-      if case .configuration(let configuration) = entry.content {
-        configurations.append(IndexedConfiguration(index: id.index, configuration: configuration))
-      }
-      entries.append(entry)
+      entries.append(try decodeEntry(id, from: &reader))
     }
     return AppendEntries(
-      previous: previous, entriesTerm: entriesTerm, count: UInt32(count), commitIndex: commitIndex,
-      configurations: configurations)
+      previous: previous, entriesTerm: entriesTerm, count: UInt32(count), commitIndex: commitIndex)
   }
 
   private static func decodeEntry(
