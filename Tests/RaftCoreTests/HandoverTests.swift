@@ -14,7 +14,8 @@ struct HandoverTests {
   }
 
   @Test(
-    "the target is brought up to date first, and elected in spite of stickiness, without a pre-vote (scenario 30)")
+    "the target is brought up to date first, and elected in spite of stickiness, without a pre-vote (scenario 30)"
+  )
   func transfer() throws {
     var network = try Network(3)
     network.elect(0)

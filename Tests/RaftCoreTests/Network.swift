@@ -117,7 +117,8 @@ struct Network {
     for message in outputs.messages {
       let entries = nodes[position].entries(for: message).map(Array.init) ?? []
       packets.append(
-        Packet(message: message, entries: entries, configuration: nodes[position].configuration(for: message)))
+        Packet(message: message, entries: entries, configuration: nodes[position].configuration(for: message))
+      )
     }
     reads[position] += outputs.reads
     events[position] += outputs.events
@@ -141,7 +142,7 @@ struct Network {
 
   mutating func deliver(_ packet: Packet) {
     guard let position = nodes.firstIndex(where: { $0.id == packet.message.to }) else { return }
-    input(position) { node, outputs in 
+    input(position) { node, outputs in
       node.step(
         packet.message, entries: packet.entries[...], configuration: packet.configuration, into: &outputs)
     }

@@ -185,7 +185,8 @@ struct SnapshotTests {
       configuration: IndexedConfiguration(index: LogIndex(1), configuration: network.nodes[0].configuration),
       bytes: 10, fingerprint: 1)
     network.say(
-      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 4, configuration: snapshot.configuration)
+      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 4,
+      configuration: snapshot.configuration)
     let entry = Entry(
       id: EntryID(term: Term(4), index: LogIndex(6)), content: EntryContent.payload("new"), bytes: 3)
     network.say(
@@ -239,7 +240,8 @@ struct SnapshotTests {
         fingerprint: 1)
       network.packets = []
       network.say(
-        .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2, configuration: snapshot.configuration)
+        .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2,
+        configuration: snapshot.configuration)
       #expect(network.packets.count == expected)
       #expect(network.storedChunks.isEmpty)
       #expect(network.nodes[2].baseIndex == .zero)
@@ -264,7 +266,8 @@ struct SnapshotTests {
       last: EntryID(term: Term(2), index: LogIndex(3)), configuration: configuration, bytes: 10,
       fingerprint: 1)
     network.say(
-      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2, configuration: snapshot.configuration)
+      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 2,
+      configuration: snapshot.configuration)
     #expect(network.storedChunks.isEmpty)
     #expect(network.nodes[2].commitIndex == LogIndex(3))
   }
@@ -286,7 +289,8 @@ struct SnapshotTests {
     let snapshot = Snapshot(
       last: EntryID(term: Term(3), index: LogIndex(8)), configuration: right, bytes: 10, fingerprint: 1)
     network.say(
-      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 3, configuration: snapshot.configuration)
+      .installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10)), from: 1, to: 3, term: 3,
+      configuration: snapshot.configuration)
     #expect(network.nodes[2].configuration == right.configuration)
     #expect(network.nodes[2].configuration(at: LogIndex(8)) == right)
   }

@@ -132,8 +132,11 @@ extension Consensus {
       return outputs.trace(.ignored(from: leader, reason: .impossible))
     }
     let snapshot = Snapshot(
-      last: request.last, configuration: configuration, bytes: request.bytes, fingerprint: request.fingerprint)
-    guard heardLeader(leader, into: &outputs), !isCovered(snapshot, from: leader, into: &outputs) else { return }
+      last: request.last, configuration: configuration, bytes: request.bytes, fingerprint: request.fingerprint
+    )
+    guard heardLeader(leader, into: &outputs), !isCovered(snapshot, from: leader, into: &outputs) else {
+      return
+    }
     if incoming?.snapshot != snapshot {
       // In one term a leader never goes back to an older snapshot: this one was delayed on its way.
       if let known = incoming, known.term == hardState.term, known.snapshot.last.index > snapshot.last.index {

@@ -152,39 +152,28 @@ struct Progress: Sendable {
   }
 }
 
-/// The appends under way to one peer, in a ring that stops allocating once it has grown to the window's size.
+/// The appends under way to one peer.
 struct Inflights: Sendable {
-  private var ring: [(last: LogIndex, bytes: Int)] = []
-  private var start = 0
-  private(set) var count = 0
+  private var messages = Ring<(last: LogIndex, bytes: Int)>()
   private(set) var bytes = 0
 
+  var count: Int { messages.count }
+
   mutating func add(last: LogIndex, bytes: Int) {
-    if count == ring.count { grow() }
-    ring[(start + count) & (ring.count - 1)] = (last, bytes)
-    count += 1
+    messages.append((last, bytes))
     self.bytes += bytes
   }
 
   mutating func free(through index: LogIndex) {
-    while count > 0, ring[start].last <= index {
-      bytes -= ring[start].bytes
-      start = (start + 1) & (ring.count - 1)
-      count -= 1
+    while let first = messages.first, first.last <= index {
+      bytes -= first.bytes
+      messages.popFirst()
     }
   }
 
   mutating func removeAll() {
-    start = 0
-    count = 0
+    messages.removeAll()
     bytes = 0
-  }
-
-  private mutating func grow() {
-    var larger = [(last: LogIndex, bytes: Int)](repeating: (.zero, 0), count: max(16, ring.count * 2))
-    for offset in 0..<count { larger[offset] = ring[(start + offset) & (ring.count - 1)] }
-    ring = larger
-    start = 0
   }
 }
 

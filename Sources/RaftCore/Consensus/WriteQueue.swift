@@ -34,12 +34,11 @@ struct WriteQueue: Sendable {
   private var hardStateSequence: UInt64 = 0
   /// The log before and at this index is in writes already taken; what follows is for the next one.
   private var writtenIndex: LogIndex
-  private var inflight: [Inflight] = []
+  private var inflight = Ring<Inflight>()
   /// The snapshot that the next write puts in the place of state and log, or that the last such write has put there.
   private(set) var installing: Snapshot?
   private var mustInstall = false
-  private var held: [Held] = []
-  private var heldStart = 0
+  private var held = Ring<Held>()
 
   init(durable: LogIndex) {
     durableIndex = durable
@@ -60,7 +59,7 @@ struct WriteQueue: Sendable {
   var oldestTaken: Ticks? { inflight.first?.takenAt }
 
   /// Whether a snapshot is on its way to the disk.
-  var isInstalling: Bool { mustInstall || inflight.contains { $0.installs != nil } }
+  var isInstalling: Bool { mustInstall || (0..<inflight.count).contains { inflight[$0].installs != nil } }
 
   /// A snapshot takes the place of the whole log. What is under way proves nothing about what follows the snapshot.
   mutating func logWasReplaced(by snapshot: Snapshot) {
@@ -69,7 +68,7 @@ struct WriteQueue: Sendable {
     mustInstall = true
     writtenIndex = snapshot.last.index
     durableIndex = .zero
-    for position in inflight.indices { inflight[position].through = .zero }
+    for position in 0..<inflight.count { inflight[position].through = .zero }
   }
 
   /// The log was cut after `index`. Writes in flight that reach further prove only what is left of theirs.
@@ -81,7 +80,7 @@ struct WriteQueue: Sendable {
     isDirty = true
     writtenIndex = min(writtenIndex, index)
     durableIndex = min(durableIndex, index)
-    for position in inflight.indices { inflight[position].through = min(inflight[position].through, index) }
+    for position in 0..<inflight.count { inflight[position].through = min(inflight[position].through, index) }
   }
 
   /// Takes the next write: its number, where the part of the log that it covers begins, and what it installs first.
@@ -103,9 +102,10 @@ struct WriteQueue: Sendable {
   ///
   /// - Returns: Where the snapshot ends that it has installed, if it has.
   mutating func complete(_ sequence: UInt64) -> LogIndex? {
-    precondition(sequence == completed + 1, "writes are completed in the order in which they were taken")
+    guard sequence == completed + 1, let write = inflight.popFirst() else {
+      preconditionFailure("writes are completed in the order in which they were taken")
+    }
     completed = sequence
-    let write = inflight.removeFirst()
     durableIndex = max(durableIndex, write.through)
     return write.installs
   }
@@ -124,38 +124,17 @@ struct WriteQueue: Sendable {
     held.append(Held(awaiting: sequence, message: message))
   }
 
-  /// The next held message that may leave now.
+  /// The next held message that may leave now. One that waits only for the hard state may stand behind one that waits for
+  /// a later write.
   mutating func release() -> Message? {
-    guard heldStart < held.count, held[heldStart].awaiting <= completed else { return releaseOutOfOrder() }
-    defer { advanceHeld() }
-    return held[heldStart].message
-  }
-
-  /// Forgets what was said in terms before `term`: nobody may rely on it any more, and losing a message is always safe.
-  mutating func dropHeld(before term: Term) {
-    held.removeSubrange(0..<heldStart)
-    heldStart = 0
-    held.removeAll { $0.message.term < term }
-  }
-
-  /// A message that waits only for the hard state may stand behind one that waits for a later write.
-  private mutating func releaseOutOfOrder() -> Message? {
-    guard let position = held[heldStart...].firstIndex(where: { $0.awaiting <= completed }) else {
-      return nil
-    }
+    guard let first = held.first else { return nil }
+    if first.awaiting <= completed { return held.popFirst()?.message }
+    guard let position = (1..<held.count).first(where: { held[$0].awaiting <= completed }) else { return nil }
     return held.remove(at: position).message
   }
 
-  private mutating func advanceHeld() {
-    heldStart += 1
-    if heldStart == held.count {
-      held.removeAll(keepingCapacity: true)
-      heldStart = 0
-    } else if heldStart > 64, heldStart > held.count / 2 {
-      held.removeFirst(heldStart)
-      heldStart = 0
-    }
-  }
+  /// Forgets what was said in terms before `term`: nobody may rely on it any more, and losing a message is always safe.
+  mutating func dropHeld(before term: Term) { held.removeAll { $0.message.term < term } }
 }
 
 extension Consensus {

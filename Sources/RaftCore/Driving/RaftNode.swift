@@ -296,16 +296,16 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   @specialized(where Payload == Bytes)
   public func entries(for message: Message) -> ArraySlice<Entry<Payload>>? {
     guard case .appendEntries(let request) = message.body,
-      let slice = tail.slice(after: request.previous.index, through: request.lastIndex),
-      slice.last.map({ $0.id.term == request.entriesTerm }) ?? true
+      request.count == 0 || engine.log.term(at: request.lastIndex) == request.entriesTerm
     else { return nil }
-    return slice
+    return tail.slice(after: request.previous.index, through: request.lastIndex)
   }
 
   /// The configuration that travels with a piece of a snapshot; nil if the message is none, or its transfer is over.
   public func configuration(for message: Message) -> IndexedConfiguration? {
     guard case .installSnapshot(let piece) = message.body else { return nil }
-    return engine.snapshotsUnderWay.first { $0.snapshot.fingerprint == piece.fingerprint }?.snapshot.configuration
+    return engine.snapshotsUnderWay.first { $0.snapshot.fingerprint == piece.fingerprint }?.snapshot
+      .configuration
   }
 
   /// Redeems the proof that a write is durable, and releases what waited for it.

@@ -25,7 +25,8 @@ struct LogTail<Payload: Sendable>: Sendable {
   }
 
   mutating func append(contentsOf newEntries: ArraySlice<Entry<Payload>>) {
-    assert(newEntries.first.map { $0.id.index == lastIndex.next } ?? true, "entries are appended without a gap")
+    assert(
+      newEntries.first.map { $0.id.index == lastIndex.next } ?? true, "entries are appended without a gap")
     entries.append(contentsOf: newEntries)
   }
 

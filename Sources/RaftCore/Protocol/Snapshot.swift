@@ -40,7 +40,8 @@ public struct InstallSnapshot: Hashable, BitwiseCopyable, Sendable {
   /// Names a piece of `snapshot`.
   public init(of snapshot: Snapshot, offset: UInt64, count: UInt32) {
     self.init(
-      last: snapshot.last, bytes: snapshot.bytes, fingerprint: snapshot.fingerprint, offset: offset, count: count)
+      last: snapshot.last, bytes: snapshot.bytes, fingerprint: snapshot.fingerprint, offset: offset,
+      count: count)
   }
 
   /// Names a piece.
