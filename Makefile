@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format demo demo-stop clean
+.PHONY: help build release test lint format mutants demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -22,6 +22,9 @@ lint: ## Check the format.
 
 format: ## Put all sources into the format.
 	swift format --in-place --recursive --parallel Package.swift Sources Tests Examples
+
+mutants: ## Check that the tests catch protocol bugs, one at a time (takes half an hour).
+	@python3 Scripts/mutants/mutants.py $(BUGS)
 
 demo: ## Build, start a cluster of three nodes, write through one and read through another.
 	@Scripts/prerequisites.sh
