@@ -24,6 +24,19 @@ struct DurabilityTests {
     #expect(network.packets.count == 1)
   }
 
+  @Test("a vote in a term that is known already is written all the same (scenario 17)")
+  func voteInKnownTerm() throws {
+    var network = try Network(3)
+    network.say(.staleTerm, from: 2, to: 3, term: 5)
+    #expect(network.nodes[2].term == Term(5))
+    network.stalled = [2]
+    network.say(vote, from: 1, to: 3, term: 5)
+    #expect(network.packets.isEmpty)
+    #expect(network.writesInFlight(2) == 1)
+    network.completeWrites(2)
+    #expect(network.packets.map(\.message.to) == [NodeID(1)])
+  }
+
   @Test("a request for votes waits for the candidate's own vote (scenario 18)")
   func requestVoteWaits() throws {
     var network = try Network(3)
