@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants demo demo-stop clean
+.PHONY: help build release test lint format mutants bench-core demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -25,6 +25,11 @@ format: ## Put all sources into the format.
 
 mutants: ## Check that the tests catch protocol bugs, one at a time (takes half an hour).
 	@python3 Scripts/mutants/mutants.py $(BUGS)
+
+bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program: --check, --only TEXT, --rounds COUNT
+	@Scripts/prerequisites.sh
+	@swift build --package-path Benchmarks --configuration release --product bench-core
+	@SWIFT_VERSION_LINE="$$(swift --version 2>/dev/null | head -n 1)" Benchmarks/.build/release/bench-core $(ARGUMENTS)
 
 demo: ## Build, start a cluster of three nodes, write through one and read through another.
 	@Scripts/prerequisites.sh
