@@ -9,7 +9,10 @@ struct Cluster {
   /// Entries that every node retains behind what it has applied, at least; twice as many at most.
   static let retained = 16_384
 
-  private(set) var nodes: [RaftNode<Bytes>] = []
+  /// Called where they lie, and for reading as `inout`: a call that only reads an element copies it first, and a node is
+  /// large.
+  let nodes: UnsafeMutableBufferPointer<RaftNode<Bytes>>
+  private let owner: NodeOwner
   /// Messages delivered.
   private(set) var delivered = 0
   /// Reads that were answered with an index.
@@ -21,6 +24,8 @@ struct Cluster {
   var attributesAllocations = false
   /// A node that no message reaches, and whose messages reach nobody.
   var cutOff: Int?
+  /// Through where each node's log is compacted.
+  private var bases: [LogIndex] = []
   private var now = Ticks.zero
   private var arriving = Outputs()
   private var leaving = Outputs()
@@ -33,9 +38,10 @@ struct Cluster {
     let configuration = try Configuration(
       members: members, voters: voters, learners: members.suffix(learners).map(\.id))
     let state = RecoveredState<Bytes>.founding(configuration)
-    for member in members {
-      nodes.append(try RaftNode(id: member.id, recovered: state, seed: member.id.rawValue))
-    }
+    owner = NodeOwner(
+      try members.map { try RaftNode(id: $0.id, recovered: state, seed: $0.id.rawValue) })
+    nodes = owner.nodes
+    bases = Array(repeating: .zero, count: count)
     appliedBytes = Array(repeating: 0, count: count)
     allocations = Array(repeating: 0, count: count)
   }
@@ -117,13 +123,21 @@ struct Cluster {
     let before = attributesAllocations ? allocation_counter_read() : 0
     delivered += 1
     if case .appendEntries(let request) = message.body, request.count > 0 {
-      guard let slice = nodes[from].entries(for: message) else { return }
-      entries.append(contentsOf: slice)
+      guard Self.take(what: message, names: &nodes[from], into: &entries) else { return }
     }
     nodes[to].step(message, entries: entries, into: &leaving)
-    entries.removeAll(keepingCapacity: true)
+    if !entries.isEmpty { entries.removeAll(keepingCapacity: true) }
     if attributesAllocations { allocations[to] += allocation_counter_read() - before }
     complete(to)
+  }
+
+  /// Returns whether the sender still holds the entries.
+  private static func take(
+    what message: Message, names sender: inout RaftNode<Bytes>, into entries: inout [Entry<Bytes>]
+  ) -> Bool {
+    guard let slice = sender.entries(for: message) else { return false }
+    entries.append(contentsOf: slice)
+    return true
   }
 
   /// What a driver does after every input.
@@ -133,21 +147,22 @@ struct Cluster {
       nodes[position].didPersist(write.assumeDurable(), into: &leaving)
     }
     while let range = nodes[position].takeCommitted(bytesMax: .max) {
-      apply(after: range.after, through: range.through, at: position)
+      appliedBytes[position] += Self.apply(after: range.after, through: range.through, of: &nodes[position])
       nodes[position].didApply(through: range.through)
-      if nodes[position].baseIndex.distance(to: range.through) > 2 * Self.retained {
-        nodes[position].compact(through: LogIndex(range.through.rawValue - UInt64(Self.retained)))
+      if bases[position].distance(to: range.through) > 2 * Self.retained {
+        bases[position] = LogIndex(range.through.rawValue - UInt64(Self.retained))
+        nodes[position].compact(through: bases[position])
       }
     }
     if attributesAllocations { allocations[position] += allocation_counter_read() - before }
   }
 
   /// The smallest state machine that has to look at every entry.
-  private mutating func apply(after: LogIndex, through: LogIndex, at position: Int) {
-    guard let slice = nodes[position].entries(after: after, through: through) else {
+  private static func apply(after: LogIndex, through: LogIndex, of node: inout RaftNode<Bytes>) -> UInt64 {
+    guard let slice = node.entries(after: after, through: through) else {
       preconditionFailure("a committed entry is gone before it was applied")
     }
-    appliedBytes[position] += slice.withUnsafeBufferPointer { entries in
+    return slice.withUnsafeBufferPointer { entries in
       var sum: UInt64 = 0
       for entry in entries { sum += UInt64(entry.bytes) }
       return sum
@@ -162,5 +177,20 @@ struct Cluster {
       precondition(node.appliedIndex == nodes[0].lastEntry.index, "\(node.id) has not applied everything")
       precondition(bytes == appliedBytes[0], "\(node.id) has applied something else")
     }
+  }
+}
+
+/// Frees the nodes of a cluster.
+private final class NodeOwner {
+  let nodes: UnsafeMutableBufferPointer<RaftNode<Bytes>>
+
+  init(_ values: [RaftNode<Bytes>]) {
+    nodes = .allocate(capacity: values.count)
+    _ = nodes.initialize(fromContentsOf: values)
+  }
+
+  deinit {
+    nodes.deinitialize()
+    nodes.deallocate()
   }
 }
