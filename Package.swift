@@ -59,10 +59,7 @@ let package = Package(
       name: "ReadmeExample", dependencies: ["RaftCore", "RaftServer"], path: "Examples/ReadmeExample",
       swiftSettings: settings),
 
-    // Takes the place of `malloc` in the program that runs the tests, to count how often it is called.
-    .target(name: "AllocationCounter", path: "Benchmarks/Sources/AllocationCounter"),
-    .testTarget(
-      name: "RaftCoreTests", dependencies: ["RaftCore", "AllocationCounter"], swiftSettings: settings),
+    .testTarget(name: "RaftCoreTests", dependencies: ["RaftCore"], swiftSettings: settings),
     .testTarget(name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
     .testTarget(
       name: "RaftTransportTests", dependencies: ["RaftCore", "RaftTransport"], swiftSettings: settings),

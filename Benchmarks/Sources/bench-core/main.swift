@@ -43,6 +43,7 @@ if isCheck {
     print("allocations: not available on this platform")
     exit(0)
   }
+  guard AllocationCheck.counterCounts else { fail("allocations are not counted, though they should be") }
   let checks = try [1, 64].map { try AllocationCheck(batch: $0) }
   for check in checks { print(check.description) }
   exit(checks.allSatisfy(\.isMet) ? 0 : 1)
