@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COPY = ROOT / ".build" / "mutants"
-SECONDS = 180
+SECONDS = 120
 
 PACKAGE = """// swift-tools-version:6.2
 import PackageDescription

@@ -178,6 +178,28 @@ struct MisuseTests {
     expectTrap(result, "the driver drops misrouted ones")
   }
 
+  @Test("compacting what is not applied traps")
+  func compactedTooFar() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      var (node, _) = try MisuseTests.leader()
+      node.compact(through: LogIndex(1))
+    }
+    expectTrap(result, "only applied entries can be compacted")
+  }
+
+  @Test("offering a snapshot of what is not applied traps")
+  func snapshotTooFar() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      var (node, outputs) = try MisuseTests.leader()
+      let configuration = IndexedConfiguration(index: LogIndex(1), configuration: node.configuration)
+      node.didTakeSnapshot(
+        Snapshot(
+          last: EntryID(term: Term(1), index: LogIndex(1)), configuration: configuration, bytes: 1,
+          fingerprint: 1), into: &outputs)
+    }
+    expectTrap(result, "a snapshot holds applied entries only")
+  }
+
   @Test("applying what is not committed traps")
   func notCommitted() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {

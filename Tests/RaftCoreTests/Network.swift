@@ -170,7 +170,7 @@ struct Network {
 
   /// Makes a node leader by letting only its clock run; nobody may have heard a leader before.
   mutating func elect(_ position: Int, _ passes: (Message) -> Bool = { _ in true }) {
-    while !nodes[position].isLeader { run(ticks: 1, only: [position], passes) }
+    for _ in 0..<1000 where !nodes[position].isLeader { run(ticks: 1, only: [position], passes) }
     deliver(passes)
   }
 

@@ -51,7 +51,7 @@ struct MessageSample: CustomTestStringConvertible, Sendable {
 
   var message: Message { Message(from: NodeID(2), to: NodeID(1), term: Term(9), body: body) }
 
-  var received: ReceivedMessage { 
+  var received: ReceivedMessage {
     ReceivedMessage(message: message, entries: entries, configuration: configuration, chunk: chunk)
   }
 

@@ -124,7 +124,8 @@ package struct Driver<Machine: StateMachine>: Sendable {
         let received = try MessageCodec.decode(frame)
         guard received.message.to == id else { return }
         node.step(
-          received.message, entries: received.entries[...], configuration: received.configuration, into: &outputs)
+          received.message, entries: received.entries[...], configuration: received.configuration,
+          into: &outputs)
       case .forward:
         receive(try decode(Forward.self, from: frame), from: peer, boot: frame.header.boot)
       case .forwardReply:

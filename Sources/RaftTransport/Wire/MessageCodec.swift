@@ -13,7 +13,8 @@ public struct ReceivedMessage: Equatable, Sendable {
 
   /// Pairs a message with what travelled with it.
   public init(
-    message: Message, entries: [Entry<Bytes>] = [], configuration: IndexedConfiguration? = nil, chunk: Bytes = []
+    message: Message, entries: [Entry<Bytes>] = [], configuration: IndexedConfiguration? = nil,
+    chunk: Bytes = []
   ) {
     self.message = message
     self.entries = entries
@@ -59,11 +60,14 @@ public enum MessageCodec {
   ///   - writer: Where the frame is appended.
   public static func writeFrame(
     _ message: Message, entries: some Collection<Entry<Bytes>> = [],
-    configuration: IndexedConfiguration? = nil, chunk: Bytes = [], trafficClass: TrafficClass = .consensus, boot: UInt64, into writer: inout ByteWriter
+    configuration: IndexedConfiguration? = nil, chunk: Bytes = [], trafficClass: TrafficClass = .consensus,
+    boot: UInt64, into writer: inout ByteWriter
   ) {
     let header = FrameHeader(
       kind: .message, trafficClass: trafficClass, target: message.to, sender: message.from, boot: boot)
-    writer.writeFrame(header) { encode(message, entries: entries, configuration: configuration, chunk: chunk, into: &$0) }
+    writer.writeFrame(header) {
+      encode(message, entries: entries, configuration: configuration, chunk: chunk, into: &$0)
+    }
   }
 
   /// Appends the body of the frame of `message`.
@@ -117,16 +121,8 @@ public enum MessageCodec {
       writer.write(reply.readIndex != nil)
       if let readIndex = reply.readIndex { writer.write(readIndex.rawValue) }
     case .installSnapshot(let request):
-      guard let configuration, chunk.count == Int(request.count) else {
-        preconditionFailure("a piece of a snapshot travels with its bytes and the snapshot's configuration")
-      }
       writer.write(Tag.installSnapshot.rawValue)
-      let snapshot = Snapshot(
-        last: request.last, configuration: configuration, bytes: request.bytes,
-        fingerprint: request.fingerprint)
-      snapshot.encode(into: &writer)
-      writer.write(request.offset)
-      writer.write(chunk)
+      encode(request, configuration: configuration, chunk: chunk, into: &writer)
     case .installSnapshotReply(let reply):
       writer.write(Tag.installSnapshotReply.rawValue)
       encode(reply, into: &writer)
@@ -208,6 +204,21 @@ public enum MessageCodec {
 // MARK: - Snapshots
 
 extension MessageCodec {
+  private static func encode(
+    _ request: InstallSnapshot, configuration: IndexedConfiguration?, chunk: Bytes,
+    into writer: inout ByteWriter
+  ) {
+    guard let configuration, chunk.count == Int(request.count) else {
+      preconditionFailure("a piece of a snapshot travels with its bytes and the snapshot's configuration")
+    }
+    let snapshot = Snapshot(
+      last: request.last, configuration: configuration, bytes: request.bytes,
+      fingerprint: request.fingerprint)
+    snapshot.encode(into: &writer)
+    writer.write(request.offset)
+    writer.write(chunk)
+  }
+
   private static func decodeInstallSnapshot(
     into received: inout ReceivedMessage, from reader: inout ByteReader
   ) throws(MalformedBytes) -> InstallSnapshot {

@@ -1,0 +1,114 @@
+import Testing
+
+@testable import RaftCore
+
+@Suite("Configuration changes, exhaustively for up to seven nodes (thesis §4.1, §4.3)")
+struct ConfigurationChangeTests {
+  private func configuration(_ voters: Int, learners: Int = 0) throws -> Configuration {
+    let ids = (0..<7).filter { (voters | learners) & (1 << $0) != 0 }.map { NodeID(UInt64($0) + 1) }
+    func list(_ bits: Int) -> [NodeID] {
+      (0..<7).filter { bits & (1 << $0) != 0 }.map { NodeID(UInt64($0) + 1) }
+    }
+    return try Configuration(
+      members: ids.map { Member(id: $0, address: "n", store: .durable) }, voters: list(voters),
+      learners: list(learners & ~voters))
+  }
+
+  /// Whether the nodes in `bits` decide in `configuration`.
+  private func decides(_ bits: Int, in configuration: Configuration) -> Bool {
+    var scratch: [UInt64] = []
+    return Quorum.agreed(configuration, scratch: &scratch) { id in
+      bits & (1 << (Int(id.rawValue) - 1)) != 0 ? 1 : 0
+    } == 1
+  }
+
+  /// The smallest sets of nodes that decide in a configuration, as bits.
+  private func quorums(_ configuration: Configuration) -> [Int] {
+    (1..<128).filter { bits in
+      decides(bits, in: configuration)
+        && (0..<7).allSatisfy { bits & (1 << $0) == 0 || !decides(bits & ~(1 << $0), in: configuration) }
+    }
+  }
+
+  @Test("whatever is changed into whatever, on each step of the way every two quorums meet")
+  func everyStepIsSafe() throws {
+    var quorums: [[Int]] = []
+    for voters in 0..<128 { quorums.append(voters == 0 ? [] : self.quorums(try configuration(voters))) }
+    var joints = 0
+    for old in 1..<128 {
+      let before = try configuration(old)
+      for new in 1..<128 where new != old {
+        let after = try configuration(new)
+        let step = try before.step(towards: after)
+        guard step.isJoint else {
+          #expect(step == after)
+          let meet = quorums[old].allSatisfy { first in quorums[new].allSatisfy { first & $0 != 0 } }
+          if !meet { Issue.record("\(old) to \(new) in one step: two quorums do not meet") }
+          continue
+        }
+        joints += 1
+        #expect(step.voters == after.voters && step.outgoingVoters == before.voters)
+        #expect(try step.withoutOutgoing == after)
+        // What decides jointly decides in each half, and so meets every quorum of either.
+        for bits in [old, new, old | new, old & new, 127] where decides(bits, in: step) {
+          if !decides(bits, in: before) || !decides(bits, in: after) {
+            Issue.record("\(bits) decides in the joint phase of \(old) and \(new), but not in both halves")
+          }
+        }
+      }
+    }
+    #expect(joints > 10_000)
+  }
+
+  @Test("a joint phase keeps everybody who is leaving, and an outgoing voter may be a learner to be")
+  func membersOfJointPhase() throws {
+    let before = try configuration(0b0000111, learners: 0b1000)
+    let after = try configuration(0b0011001, learners: 0b0000010)
+    let step = try before.step(towards: after)
+    #expect(step.members.map(\.id.rawValue) == [1, 2, 3, 4, 5])
+    #expect(step.learners == [NodeID(2)])
+    #expect(step.isVoter(NodeID(2)))
+    #expect(try step.withoutOutgoing == after)
+    #expect(try step.withoutOutgoing.member(NodeID(3)) == nil)
+  }
+
+  @Test("every list of up to three changes leads to a configuration, or is refused with its reason")
+  func changesCompose() throws {
+    let start = try configuration(0b00111, learners: 0b11000)
+    var changes: [ConfigurationChange] = [.useLeaseReads(true)]
+    for id in 1...6 as ClosedRange<UInt64> {
+      changes += [.promote(NodeID(id)), .demote(NodeID(id)), .remove(NodeID(id))]
+      changes.append(.addLearner(Member(id: NodeID(id), address: "x", store: .memory)))
+    }
+    var accepted = 0
+    for first in changes {
+      for second in changes {
+        for third in changes {
+          guard let result = try? start.applying([first, second, third]) else { continue }
+          accepted += 1
+          let step = try start.step(towards: result)
+          #expect(Set(result.members.map(\.id)).isSubset(of: Set(step.members.map(\.id))))
+          #expect(result.voters.count + result.learners.count == result.members.count)
+        }
+      }
+    }
+    #expect(accepted > 1000)
+    let decoded = try Configuration(decoding: try start.applying([changes[0]]).encoded())
+    #expect(decoded.usesLeaseReads)
+  }
+}
+
+@Suite("The size of what is passed around for every entry")
+struct SizeTests {
+  @Test("a message is bitwise copyable and stays within 80 bytes")
+  func messageSize() {
+    func check<Value: BitwiseCopyable>(_ type: Value.Type) -> Int { MemoryLayout<Value>.size }
+    #expect(check(Message.self) <= 80)
+  }
+
+  @Test("an entry is at most 32 bytes beside its payload, a configuration one reference")
+  func entrySize() {
+    #expect(MemoryLayout<Entry<Bytes>>.size <= 32)
+    #expect(MemoryLayout<Configuration>.size == MemoryLayout<Int>.size)
+  }
+}
