@@ -16,6 +16,7 @@ extension ScriptInterpreter {
         }
         cuts.append((from, to))
       }
+    case "links": try keep(links: command.words())
     case "heal": cuts = []
     default: return false
     }
@@ -33,6 +34,7 @@ extension ScriptInterpreter {
     case "inflightMessagesMax": options.inflightMessagesMax = value
     case "inflightBytesMax": options.inflightBytesMax = value
     case "uncommittedBytesMax": options.uncommittedBytesMax = value
+    case "applyBytesMax": applyBytesMax = value
     case "pendingReadsMax": options.pendingReadsMax = value
     default: throw ScriptError(description: "scripts cannot set \(parts[0])")
     }
@@ -58,6 +60,7 @@ extension ScriptInterpreter {
     } else {
       network = try Network(count, options: options)
     }
+    network.applyBytesMax = applyBytesMax
     isFounded = true
   }
 
@@ -79,10 +82,22 @@ extension ScriptInterpreter {
         return network.nodes[try position(of: id)].id.rawValue
       }
     }
-    let ids = network.nodes.map(\.id.rawValue)
-    cuts = ids.flatMap { from in
-      ids.filter { to in !groups.contains { $0.contains(from) && $0.contains(to) } }.map { (from, $0) }
+    keep { from, to in groups.contains { $0.contains(from) && $0.contains(to) } }
+  }
+
+  /// `links 1-2 2-3`: messages pass between these pairs, and nowhere else.
+  private mutating func keep(links words: [String]) throws {
+    let links = try words.map { word in
+      let ends = word.split(separator: "-").compactMap { UInt64($0) }
+      guard ends.count == 2 else { throw ScriptError(description: "'\(word)' is no pair of nodes") }
+      return ends
     }
+    keep { from, to in links.contains([from, to]) || links.contains([to, from]) }
+  }
+
+  private mutating func keep(_ passes: (UInt64, UInt64) -> Bool) {
+    let ids = network.nodes.map(\.id.rawValue)
+    cuts = ids.flatMap { from in ids.filter { !passes(from, $0) }.map { (from, $0) } }
   }
 
   // MARK: - Time
@@ -95,9 +110,10 @@ extension ScriptInterpreter {
         for position in some where !network.down.contains(position) { tick(position) }
         if verb == "run" { try deliver(try ScriptSelector([]), isQuiet: true) }
       }
-    case "jump":
+    case "jump", "rewind":
       let position = try node(&command)
-      network.clocks[position] = network.clocks[position] + Int(try command.number("number of ticks"))
+      let (now, ticks) = (network.clocks[position].rawValue, try command.number("number of ticks"))
+      network.clocks[position] = Ticks(verb == "jump" ? now + ticks : now - min(now, ticks))
     case "timeout":
       let position = try node(&command)
       try wait(

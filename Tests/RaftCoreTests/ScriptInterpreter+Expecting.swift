@@ -61,6 +61,10 @@ extension ScriptInterpreter {
     case "commit": try check(&command) { $0.commitIndex.rawValue }
     case "applied": try check(&command) { $0.appliedIndex.rawValue }
     case "durable": try check(&command) { $0.status.durableIndex.rawValue }
+    case "pages":
+      let position = try node(&command)
+      let count = network.applied[position].count
+      check(try command.number("count") == count, command, "\(count)")
     case "last":
       let some = try nodes(&command)
       let expected = try command.entry("last entry")

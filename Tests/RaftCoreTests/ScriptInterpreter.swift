@@ -9,6 +9,7 @@ struct ScriptInterpreter {
   var network: Network
   var isFounded = false
   var options = RaftOptions()
+  var applyBytesMax = 1 << 20
   /// What the command under way has brought about.
   var lines: [String] = []
   /// Assertions that did not hold.
@@ -193,6 +194,10 @@ struct SafetyRecord {
           failures.append("\(node.id.rawValue) has committed \(words), but \(earlier) was committed before")
         }
         committed[index] = committed[index] ?? words
+      }
+      for (range, next) in zip(network.applied[position], network.applied[position].dropFirst())
+      where range.through != next.after {
+        failures.append("\(node.id.rawValue) applies after \(next.after) what follows \(range.through)")
       }
     }
     return failures
