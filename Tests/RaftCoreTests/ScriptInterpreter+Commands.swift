@@ -8,6 +8,7 @@ extension ScriptInterpreter {
     switch verb {
     case "options": for word in command.words() { try setOption(word) }
     case "nodes": try found(&command)
+    case "newcomer": try network.addNewcomer(try command.number("node"), options: options)
     case "partition": try partition(command.words())
     case "cut":
       for word in command.words() {
@@ -34,6 +35,9 @@ extension ScriptInterpreter {
     case "inflightMessagesMax": options.inflightMessagesMax = value
     case "inflightBytesMax": options.inflightBytesMax = value
     case "uncommittedBytesMax": options.uncommittedBytesMax = value
+    case "snapshotChunkBytes": options.snapshotChunkBytes = value
+    case "snapshotRetryTicks": options.snapshotRetryTicks = value
+    case "writeOverdueTicks": options.writeOverdueTicks = value
     case "applyBytesMax": applyBytesMax = value
     case "pendingReadsMax": options.pendingReadsMax = value
     default: throw ScriptError(description: "scripts cannot set \(parts[0])")
@@ -186,6 +190,45 @@ extension ScriptInterpreter {
 
   // MARK: - What a leader is asked for
 
+  mutating func performOnMembership(_ verb: String, _ command: inout ScriptCommand) throws -> Bool {
+    switch verb {
+    case "change":
+      let position = try node(&command)
+      var changes: [ConfigurationChange] = []
+      while !command.isAtEnd { changes.append(try change(&command)) }
+      var refusal: String?
+      act(on: position) { network in
+        do {
+          try network.change(changes, at: position)
+        } catch {
+          refusal = (error as? ConfigurationChangeError).map(ScriptWords.words) ?? "\(error)"
+        }
+      }
+      answer(refusal, at: position)
+    case "step-down":
+      let position = try node(&command)
+      act(on: position) { network in network.input(position) { $0.stepDown(into: &$1) } }
+    default: return false
+    }
+    return true
+  }
+
+  /// `add 4`, `promote 4`, `demote 2`, `remove 3`, `prefer 3`, `leases on`.
+  private func change(_ command: inout ScriptCommand) throws -> ConfigurationChange {
+    let verb = try command.word("change")
+    if verb == "leases" { return .useLeaseReads(try command.word("on or off") == "on") }
+    let id = NodeID(try command.number("node"))
+    switch verb {
+    case "add": return .addLearner(Member(id: id, address: "n\(id.rawValue)", store: .durable))
+    case "promote": return .promote(id)
+    case "demote": return .demote(id)
+    case "remove": return .remove(id)
+    case "prefer":
+      return .update(Member(id: id, address: "n\(id.rawValue)", store: .durable, priority: 9))
+    default: throw ScriptError(description: "'\(verb)' changes nothing")
+    }
+  }
+
   mutating func performOnLeadership(_ verb: String, _ command: inout ScriptCommand) throws -> Bool {
     switch verb {
     case "propose":
@@ -246,7 +289,7 @@ extension ScriptInterpreter {
   // MARK: - Disks
 
   mutating func performOnDisk(_ verb: String, _ command: inout ScriptCommand) throws -> Bool {
-    let verbs = ["stall", "resume", "persist", "crash", "restart", "compact"]
+    let verbs = ["stall", "resume", "persist", "crash", "restart", "compact", "snapshot"]
     guard verbs.contains(verb) else { return false }
     let position = try node(&command)
     switch verb {
@@ -261,6 +304,9 @@ extension ScriptInterpreter {
     case "restart":
       network.stalled.remove(position)
       try act(on: position) { try $0.restart(position) }
+    case "snapshot":
+      let bytes = command.isAtEnd ? 100 : try command.number("number of bytes")
+      act(on: position) { $0.snapshot(position, bytes: bytes) }
     default: network.compact(position, through: LogIndex(try command.number("index")))
     }
     return true

@@ -65,6 +65,13 @@ extension ScriptInterpreter {
       let position = try node(&command)
       let count = network.applied[position].count
       check(try command.number("count") == count, command, "\(count)")
+    case "configuration":
+      let some = try nodes(&command)
+      let expected = command.words().joined(separator: " ")
+      for position in some {
+        let words = ScriptWords.words(network.nodes[position].configuration)
+        check(words == expected, command, words)
+      }
     case "last":
       let some = try nodes(&command)
       let expected = try command.entry("last entry")

@@ -145,8 +145,16 @@ struct ScriptMessage {
           commitIndex: LogIndex(try number("commit")), heldByAll: LogIndex(try number("held")),
           round: try number("round")))
     case "heartbeat-reply": .heartbeatReply(HeartbeatReply(round: try number("round")))
+    case "commit": .commitNotice(LogIndex(try number("through")))
     case "stale-term": .staleTerm
     case "timeout-now": .timeoutNow
+    case "snapshot": try snapshot()
+    case "snapshot-reply":
+      if let covered = try? number("covered") {
+        .installSnapshotReply(.covered(through: LogIndex(covered)))
+      } else {
+        .installSnapshotReply(.wants(fingerprint: try number("id"), offset: try number("wants")))
+      }
     default: throw ScriptError(description: "a message of kind '\(kind)' cannot be said")
     }
   }
@@ -167,7 +175,19 @@ struct ScriptMessage {
     return .appendEntries(
       AppendEntries(
         previous: previous, entriesTerm: last.term, count: UInt32(count),
-        commitIndex: LogIndex(try number("commit")), configurations: []))
+        commitIndex: LogIndex(try number("commit"))))
+  }
+
+  /// The whole of a snapshot in one piece: `last=5@2 id=7 bytes=100`; it names the founders 1 to 3 as voters.
+  private mutating func snapshot() throws -> Message.Body {
+    let last = try entry("last")
+    let founders = (1...3).map { Member(id: NodeID($0), address: "n\($0)", store: .durable) }
+    packet.configuration = IndexedConfiguration(
+      index: LogIndex(1), configuration: try Configuration(voters: founders))
+    let bytes = try number("bytes")
+    return .installSnapshot(
+      InstallSnapshot(
+        last: last, bytes: bytes, fingerprint: try number("id"), offset: 0, count: UInt32(clamping: bytes)))
   }
 
   private mutating func value(_ key: String) throws -> String {
