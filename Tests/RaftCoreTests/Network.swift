@@ -16,7 +16,14 @@ struct Network {
   var events: [[TraceEvent]] = []
   /// Nodes whose writes are not completed.
   var stalled: Set<Int> = []
+  /// Nodes that have crashed: what they were is still in `nodes`, but counts for nothing.
+  var down: Set<Int> = []
+  /// What each node was given to apply, range by range, since it was started or took a snapshot in.
+  var applied: [[(after: LogIndex, through: LogIndex)]] = []
+  var applyBytesMax = 1 << 20
   private var disks: [Disk] = []
+  private var restarts: UInt64 = 0
+  private var options = RaftOptions()
   /// Nodes whose pieces of snapshots a test stores itself.
   var isStoringByHand: Set<Int> = []
   /// Every piece of a snapshot that any node was asked to store.
@@ -24,28 +31,75 @@ struct Network {
   /// Each node has its own clock, so that a test can let time pass for some.
   var clocks: [Ticks] = []
 
-  /// Tokens of writes in flight, oldest first.
+  /// Writes in flight, oldest first, and what is durable.
   final class Disk {
     private final class Slot {
       var token: PendingWrite?
-      init(_ token: consuming PendingWrite) { self.token = consume token }
+      let entries: [Entry<String>]
+      let snapshot: Snapshot?
+      init(_ token: consuming PendingWrite, of node: RaftNode<String>) {
+        entries = node.entries(after: token.after, through: token.through).map(Array.init) ?? []
+        snapshot = token.installs == nil ? nil : node.installingSnapshot
+        self.token = consume token
+      }
     }
 
     private var slots: [Slot] = []
+    private(set) var state: RecoveredState<String>
     var count: Int { slots.count }
 
-    func add(_ token: consuming PendingWrite) { slots.append(Slot(token)) }
+    init(_ state: RecoveredState<String>) { self.state = state }
 
-    func complete() -> DurableWrite? {
-      slots.isEmpty ? nil : slots.removeFirst().token.take()?.assumeDurable()
+    func add(_ token: consuming PendingWrite, of node: RaftNode<String>) {
+      slots.append(Slot(token, of: node))
     }
 
-    deinit { for slot in slots { slot.token.take()?.abandon() } }
+    func complete() -> DurableWrite? {
+      guard !slots.isEmpty else { return nil }
+      let slot = slots.removeFirst()
+      guard let token = slot.token.take() else { return nil }
+      if let snapshot = slot.snapshot {
+        state.entries = []
+        state.base = snapshot.last
+        state.baseConfiguration = snapshot.configuration
+        keep(snapshot)
+      }
+      state.hardState = token.hardState
+      state.entries.removeAll { $0.id.index > token.after }
+      state.entries += slot.entries
+      state.commitIndex = max(state.commitIndex, token.commitIndex)
+      return token.assumeDurable()
+    }
+
+    func keep(_ snapshot: Snapshot) {
+      state.snapshot = snapshot
+      state.appliedIndex = max(state.appliedIndex, snapshot.last.index)
+      state.commitIndex = max(state.commitIndex, snapshot.last.index)
+    }
+
+    /// The state machine is durable through `base`, and the log goes on from there.
+    func compact(through base: EntryID, _ configuration: IndexedConfiguration) {
+      guard base.index > state.base.index else { return }
+      state.entries.removeAll { $0.id.index <= base.index }
+      state.base = base
+      state.baseConfiguration = configuration
+      state.commitIndex = max(state.commitIndex, base.index)
+      state.appliedIndex = max(state.appliedIndex, base.index)
+    }
+
+    /// Loses what is not durable.
+    func crash() {
+      for slot in slots { slot.token.take()?.abandon() }
+      slots = []
+    }
+
+    deinit { crash() }
   }
 
   init(_ count: Int, options: RaftOptions = RaftOptions()) throws {
     let members = (1...count).map { Member(id: NodeID(UInt64($0)), address: "n\($0)", store: .durable) }
     let state = RecoveredState<String>.founding(try Configuration(voters: members))
+    self.options = options
     for member in members { try add(member.id, state, options) }
   }
 
@@ -80,11 +134,12 @@ struct Network {
 
   mutating func add(_ id: NodeID, _ state: RecoveredState<String>, _ options: RaftOptions) throws {
     nodes.append(try RaftNode(id: id, recovered: state, options: options, seed: id.rawValue))
-    disks.append(Disk())
+    disks.append(Disk(state))
     if clocks.count < nodes.count { clocks.append(.zero) }
     if reads.count < nodes.count {
       reads.append([])
       events.append([])
+      applied.append([])
     }
   }
 
@@ -93,9 +148,14 @@ struct Network {
     nodes[position].advance(to: clocks[position], into: &outputs)
     body(&nodes[position], &outputs)
     collect(position)
-    while let write = nodes[position].takeWrite() { disks[position].add(write) }
+    while let write = nodes[position].takeWrite() { disks[position].add(write, of: nodes[position]) }
     if !stalled.contains(position) { completeWrites(position) }
-    while let range = nodes[position].takeCommitted(bytesMax: 1 << 20) {
+    apply(position)
+  }
+
+  private mutating func apply(_ position: Int) {
+    while let range = nodes[position].takeCommitted(bytesMax: applyBytesMax) {
+      applied[position].append(range)
       nodes[position].didApply(through: range.through)
     }
   }
@@ -104,14 +164,47 @@ struct Network {
   mutating func completeWrites(_ position: Int, count: Int = .max) {
     var left = count
     while left > 0, let proof = disks[position].complete() {
+      let before = nodes[position].appliedIndex
       nodes[position].didPersist(proof, into: &outputs)
+      if nodes[position].appliedIndex > before { applied[position] = [] }
       collect(position)
-      while let write = nodes[position].takeWrite() { disks[position].add(write) }
+      while let write = nodes[position].takeWrite() { disks[position].add(write, of: nodes[position]) }
       left -= 1
     }
+    apply(position)
   }
 
   func writesInFlight(_ position: Int) -> Int { disks[position].count }
+
+  /// What would be found on a node's disk if it crashed now.
+  func disk(_ position: Int) -> RecoveredState<String> { disks[position].state }
+
+  /// Forgets a node's log through `index`, in memory and on its disk.
+  mutating func compact(_ position: Int, through index: LogIndex) {
+    let base = nodes[position].compact(through: index)
+    guard let term = nodes[position].term(at: base),
+      let configuration = nodes[position].configuration(at: base)
+    else { return }
+    disks[position].compact(through: EntryID(term: term, index: base), configuration)
+  }
+
+  /// Stops a node; writes in flight are lost.
+  mutating func crash(_ position: Int) {
+    down.insert(position)
+    disks[position].crash()
+  }
+
+  /// Starts a node again from what its disk holds.
+  mutating func restart(_ position: Int) throws {
+    restarts += 1
+    let id = nodes[position].id
+    nodes[position] = try RaftNode(
+      id: id, recovered: disks[position].state, options: options, seed: 1_000 * restarts + id.rawValue,
+      now: clocks[position])
+    applied[position] = []
+    down.remove(position)
+    input(position) { _, _ in }
+  }
 
   private mutating func collect(_ position: Int) {
     for message in outputs.messages {
@@ -221,8 +314,9 @@ struct Network {
       fingerprint: index.rawValue * 1000 + nodes[position].id.rawValue)
     input(position) { node, outputs in
       node.didTakeSnapshot(snapshot, into: &outputs)
-      if compacting { node.compact(through: index) }
     }
+    disks[position].keep(snapshot)
+    if compacting { compact(position, through: index) }
   }
 
   /// The whole log of a node behind the founding entry, in words.
