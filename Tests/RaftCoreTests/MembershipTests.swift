@@ -126,6 +126,26 @@ struct MembershipTests {
     #expect(!leader.configuration.isJoint)
   }
 
+  @Test(
+    "that an earlier entry is committed does not end a joint phase: its own entry has to be (scenario 47)")
+  func commitBeforeJointEntry() throws {
+    var network = try cluster(newcomers: 2)
+    try network.change([.addLearner(member(4)), .addLearner(member(5))], at: 0)
+    network.run(ticks: 12)
+    try network.propose("x", at: 0)
+    let before = network.nodes[0].lastEntry.index
+    try network.change([.promote(NodeID(4)), .promote(NodeID(5)), .remove(NodeID(3))], at: 0)
+    network.packets = []
+    for peer in 2...5 as ClosedRange<UInt64> {
+      network.say(
+        .appendEntriesReply(.accepted(match: before)), from: peer, to: 1, term: network.nodes[0].term.rawValue
+      )
+    }
+    #expect(network.nodes[0].commitIndex == before)
+    #expect(network.nodes[0].configuration.isJoint)
+    #expect(network.nodes[0].lastEntry.index == before.next)
+  }
+
   @Test("a leader that inherits a joint phase ends it, whoever began it (scenarios 54, 56)")
   func inheritedJointPhase() throws {
     var network = try cluster(newcomers: 2)
