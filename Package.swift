@@ -59,7 +59,8 @@ let package = Package(
       name: "ReadmeExample", dependencies: ["RaftCore", "RaftServer"], path: "Examples/ReadmeExample",
       swiftSettings: settings),
 
-    .testTarget(name: "RaftCoreTests", dependencies: ["RaftCore"], swiftSettings: settings),
+    .testTarget(
+      name: "RaftCoreTests", dependencies: ["RaftCore"], exclude: ["Scripts"], swiftSettings: settings),
     .testTarget(name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
     .testTarget(
       name: "RaftTransportTests", dependencies: ["RaftCore", "RaftTransport"], swiftSettings: settings),

@@ -309,6 +309,82 @@ struct SnapshotTests {
     network.input(0) { node, _ in #expect(node.compact(through: applied) == applied) }
   }
 
+  @Test("entries that the applier was given before a snapshot came do not take the state back (scenario 69)")
+  func applierBehindSnapshot() throws {
+    var network = try cluster(missing: 3)
+    // Node 3 hands entries 1 and 2 to its applier, which is slow.
+    var node = try RaftNode(
+      id: NodeID(3), recovered: RecoveredState<String>.founding(network.nodes[0].configuration), seed: 1)
+    var outputs = Outputs()
+    let handedOut = node.takeCommitted(bytesMax: 1000)
+    let range = try #require(handedOut)
+    let snapshot = Snapshot(
+      last: EntryID(term: Term(2), index: LogIndex(5)),
+      configuration: try #require(network.nodes[0].configuration(at: LogIndex(5))), bytes: 10, fingerprint: 1)
+    network.snapshot(0)
+    let piece = Message.Body.installSnapshot(InstallSnapshot(of: snapshot, offset: 0, count: 10))
+    node.step(
+      Message(from: NodeID(1), to: NodeID(3), term: Term(2), body: piece),
+      configuration: snapshot.configuration, into: &outputs)
+    node.didStoreChunk(fingerprint: 1, through: 10, into: &outputs)
+    let write = node.takeWrite()
+    let during = node.takeCommitted(bytesMax: 1000)
+    #expect(during == nil, "nothing is handed out while the installation is under way")
+    if let write { node.didPersist(write.assumeDurable(), into: &outputs) }
+    #expect(node.appliedIndex == LogIndex(5))
+    node.didApply(through: range.through)
+    #expect(node.appliedIndex == LogIndex(5))
+    let after = node.takeCommitted(bytesMax: 1000)
+    #expect(after == nil)
+  }
+
+  @Test(
+    "a peer that has caught up by other means needs its snapshot no more, however late it says so (scenario 70)"
+  )
+  func lateAnswer() throws {
+    var network = try cluster(options: smallChunks)
+    network.snapshot(0, bytes: 50)
+    network.run(ticks: 6) { message in
+      if case .installSnapshot(let piece) = message.body { piece.offset < 20 } else { true }
+    }
+    #expect(network.nodes[0].status.peers[1].replication == .snapshot(sent: 20, bytes: 50))
+    // What it holds comes to light by an acknowledgement of entries, out of a message that was long on its way.
+    network.say(.appendEntriesReply(.accepted(match: LogIndex(7))), from: 3, to: 1, term: 2)
+    #expect(network.nodes[0].status.peers[1].replication == .pipeline)
+    #expect(network.nodes[0].snapshotsInUse == [])
+    network.say(.installSnapshotReply(.covered(through: LogIndex(7))), from: 3, to: 1, term: 2)
+    #expect(network.nodes[0].status.peers[1].matchIndex == LogIndex(7))
+  }
+
+  @Test(
+    "a crash between keeping a snapshot and trimming the log is no gap; a log that begins behind it is (scenario 72)"
+  )
+  func restartBesideSnapshot() throws {
+    var network = try cluster(missing: 3)
+    network.run(ticks: 10)
+    let entries = Array(try #require(network.nodes[0].entries(after: .zero, through: LogIndex(5))))
+    let configuration = try #require(network.nodes[0].configuration(at: LogIndex(4)))
+    let snapshot = Snapshot(
+      last: EntryID(term: Term(2), index: LogIndex(4)), configuration: configuration, bytes: 10,
+      fingerprint: 1)
+    func start(base: EntryID, from first: Int, applied: UInt64) throws -> RaftNode<String> {
+      let state = RecoveredState<String>(
+        hardState: HardState(term: Term(2), votedFor: nil), base: base,
+        baseConfiguration: base == .zero ? nil : configuration, entries: Array(entries[first...]),
+        commitIndex: LogIndex(max(applied, base.index.rawValue)), appliedIndex: LogIndex(applied),
+        snapshot: snapshot)
+      return try RaftNode(id: NodeID(1), recovered: state, seed: 1)
+    }
+    // Kept, and not trimmed yet; and trimmed as far as the snapshot reaches.
+    #expect(try start(base: .zero, from: 0, applied: 4).lastEntry.index == LogIndex(5))
+    #expect(try start(base: snapshot.last, from: 4, applied: 4).baseIndex == LogIndex(4))
+    // Trimmed, but the snapshot that covers the trimmed part was not installed.
+    #expect(throws: RecoveryError.self) { try start(base: snapshot.last, from: 4, applied: 3) }
+    // The log begins beyond the snapshot.
+    let beyond = EntryID(term: Term(2), index: LogIndex(5))
+    #expect(throws: RecoveryError.self) { try start(base: beyond, from: 5, applied: 5) }
+  }
+
   @Test("what could not be stored, or does not verify, is transferred from the beginning")
   func failedStore() throws {
     var network = try cluster(options: smallChunks)
