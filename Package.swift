@@ -52,6 +52,9 @@ let package = Package(
       swiftSettings: settings),
 
     .executableTarget(
+      name: "BringYourOwnTransport", dependencies: ["RaftCore"], path: "Examples/BringYourOwnTransport",
+      swiftSettings: settings),
+    .executableTarget(
       name: "CustomStateMachine", dependencies: ["RaftCore", "RaftServer"],
       path: "Examples/CustomStateMachine",
       swiftSettings: settings),
@@ -79,7 +82,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["RaftCore", "RaftTransport", "raftnode", "CustomStateMachine", "ReadmeExample"],
+      dependencies: [
+        "RaftCore", "RaftTransport", "raftnode", "BringYourOwnTransport", "CustomStateMachine",
+        "ReadmeExample",
+      ],
       swiftSettings: settings),
     .testTarget(name: "StyleTests", swiftSettings: settings),
   ]

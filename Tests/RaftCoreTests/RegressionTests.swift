@@ -90,6 +90,26 @@ struct RegressionTests {
     #expect(network.reads[0].isEmpty)
   }
 
+  @Test(
+    "a leader of two that leaves, and is cut off before the other knows, comes back to end it (§4.2.2, fig. 4.6)",
+    arguments: [ConfigurationChange.remove(NodeID(1)), .demote(NodeID(1))])
+  func leavingLeaderCutOff(_ change: ConfigurationChange) throws {
+    var network = try Network(2)
+    network.elect(0)
+    network.run(ticks: 10)
+    try network.change([change], at: 0)
+    network.packets = []
+    network.run(ticks: 100) { _ in false }
+    #expect(!network.nodes.contains { $0.isLeader })
+    network.run(ticks: 500)
+    #expect(network.nodes[1].isLeader)
+    #expect(network.nodes[1].configuration.voters == [NodeID(2)])
+    #expect(network.nodes[1].commitIndex == network.nodes[1].lastEntry.index)
+    network.run(ticks: 500)
+    #expect(network.nodes[1].isLeader)
+    #expect(network.nodes[0].ticksUntilNextDeadline == .max - network.clocks[0].rawValue)
+  }
+
   @Test("an append that begins at an absurd index is ignored")
   func absurdIndex() throws {
     var network = try Network(3)

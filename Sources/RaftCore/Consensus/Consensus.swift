@@ -233,7 +233,7 @@ struct Consensus: Sendable {
 
   private mutating func fireTimers(into outputs: inout Outputs) {
     guard isLeader else {
-      if now >= electionDeadline, configuration.isVoter(id) { campaign(into: &outputs) }
+      if now >= electionDeadline, mayCampaign { campaign(into: &outputs) }
       return
     }
     guard hasActiveQuorum() else {
@@ -248,9 +248,9 @@ struct Consensus: Sendable {
     broadcastHeartbeat(into: &outputs)
   }
 
-  /// When time alone will next make this node act; never, for a node that does not vote.
+  /// When time alone will next make this node act; never, for a node that does not campaign.
   var nextDeadline: Ticks {
-    guard isLeader else { return configuration.isVoter(id) ? electionDeadline : Ticks(.max) }
+    guard isLeader else { return mayCampaign ? electionDeadline : Ticks(.max) }
     return transfer.map { min($0.deadline, heartbeatDeadline) } ?? heartbeatDeadline
   }
 

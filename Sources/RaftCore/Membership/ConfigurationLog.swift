@@ -9,6 +9,9 @@ struct ConfigurationLog: Sendable {
   /// The configuration in force, and where it stands.
   var current: IndexedConfiguration { entries[entries.count - 1] }
 
+  /// The configuration that was in force before; nil if it is compacted away.
+  var beforeCurrent: Configuration? { entries.dropLast().last?.configuration }
+
   /// The configuration that an entry at exactly `index` carries.
   func configuration(at index: LogIndex) -> Configuration? {
     entries.last { $0.index == index }?.configuration
