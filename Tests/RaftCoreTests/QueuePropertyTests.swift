@@ -61,7 +61,7 @@ private struct PlainDisk {
       disk.entries = []
     }
     disk.cut(after: write.after)
-    disk.entries += write.state.entries.suffix(write.state.last - write.after)
+    disk.entries += write.state.entries.dropFirst(max(0, write.after - write.state.base))
     disk.hardState = write.state.hardState
     disk.logChanges = write.state.logChanges
     return write.installs
