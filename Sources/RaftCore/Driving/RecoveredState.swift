@@ -43,7 +43,46 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
 
   /// Lists what contradicts itself.
   func faults() -> [String] {
+    // Nothing may be counted on from numbers that no cluster reaches.
+    var faults = implausibleNumbers()
+    guard faults.isEmpty else { return faults }
+    let last = checkEntries(into: &faults)
+    if last.term > hardState.term {
+      faults.append("the last entry \(last) is of a later term than the node's term \(hardState.term)")
+    }
+    if commitIndex > last.index {
+      faults.append("commit index \(commitIndex) is beyond the last entry \(last)")
+    }
+    if appliedIndex > commitIndex {
+      faults.append("applied index \(appliedIndex) is beyond the commit index \(commitIndex)")
+    }
+    if appliedIndex < base.index {
+      faults.append(
+        "applied index \(appliedIndex) is before the log's beginning \(base): a snapshot is missing")
+    }
+    checkConfigurations(into: &faults)
+    if let snapshot { faults += self.faults(of: snapshot) }
+    // Which configuration is in force where can only be told of a log that is sound.
+    if faults.isEmpty { checkSnapshotConfiguration(into: &faults) }
+    return faults
+  }
+
+  private func implausibleNumbers() -> [String] {
     var faults: [String] = []
+    if hardState.term > .highestPlausible {
+      faults.append("the node's term \(hardState.term) is higher than any cluster's")
+    }
+    if base.index > .highestPlausible || base.term > .highestPlausible {
+      faults.append("the log's beginning \(base) is higher than any cluster's")
+    }
+    return faults
+  }
+
+  /// Returns the last entry before the first gap.
+  private func checkEntries(into faults: inout [String]) -> EntryID {
+    if base.index == .zero, base.term > .zero {
+      faults.append("the log's beginning \(base) stands before every entry, and yet has a term")
+    }
     var previous = base
     for entry in entries {
       if entry.id.index != previous.index.next {
@@ -55,33 +94,32 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
       }
       previous = entry.id
     }
-    if previous.term > hardState.term {
-      faults.append("the last entry \(previous) is of a later term than the node's term \(hardState.term)")
-    }
-    if commitIndex > previous.index {
-      faults.append("commit index \(commitIndex) is beyond the last entry \(previous)")
-    }
-    if appliedIndex > commitIndex {
-      faults.append("applied index \(appliedIndex) is beyond the commit index \(commitIndex)")
-    }
-    if appliedIndex < base.index {
-      faults.append(
-        "applied index \(appliedIndex) is before the log's beginning \(base): a snapshot is missing")
-    }
-    if baseConfiguration == nil, base.index > .zero {
+    return previous
+  }
+
+  private func checkConfigurations(into faults: inout [String]) {
+    if let baseConfiguration {
+      if baseConfiguration.index > base.index {
+        faults.append(
+          "the configuration at \(baseConfiguration.index) is not covered by the log's beginning \(base)")
+      }
+    } else if base.index > .zero {
       faults.append(
         "the configuration in force at the log's beginning \(base) is missing: one that stands later in the log was not yet in force there"
       )
-    }
-    if let snapshot { faults += self.faults(of: snapshot) }
-    if let baseConfiguration, baseConfiguration.index > base.index {
-      faults.append(
-        "the configuration at \(baseConfiguration.index) is not covered by the log's beginning \(base)")
-    }
-    if firstConfiguration == nil {
+    } else if let first = entries.first {
+      guard case .configuration = first.content else {
+        faults.append("the log begins with entry \(first.id), which does not found a cluster")
+        return
+      }
+      if commitIndex < first.id.index {
+        faults.append(
+          "commit index \(commitIndex) is before the founding entry \(first.id), which is committed by definition"
+        )
+      }
+    } else {
       faults.append("neither the log nor its beginning holds a configuration")
     }
-    return faults
   }
 
   private func faults(of snapshot: Snapshot) -> [String] {
@@ -105,14 +143,22 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
     return faults
   }
 
+  private func checkSnapshotConfiguration(into faults: inout [String]) {
+    guard let snapshot, let inForce = configurationLog()?.inForce(at: snapshot.last.index),
+      inForce != snapshot.configuration
+    else { return }
+    faults.append(
+      "the snapshot's configuration stands at \(snapshot.configuration.index), but at its end \(snapshot.last) that at \(inForce.index) was in force"
+    )
+  }
+
+  /// The configuration in force at the log's beginning: the founding entry if nothing is before it.
   private var firstConfiguration: IndexedConfiguration? {
     if let baseConfiguration { return baseConfiguration }
-    for entry in entries {
-      if case .configuration(let configuration) = entry.content {
-        return IndexedConfiguration(index: entry.id.index, configuration: configuration)
-      }
+    guard let first = entries.first, case .configuration(let configuration) = first.content else {
+      return nil
     }
-    return nil
+    return IndexedConfiguration(index: first.id.index, configuration: configuration)
   }
 
   /// The configurations that the log and its beginning hold.
