@@ -120,6 +120,11 @@ struct WriteQueue: Sendable {
     return sequence > completed ? sequence : nil
   }
 
+  /// Visits what is held, in order, and whether it has still to wait.
+  func forEachHeld(_ body: (Message, Bool) -> Void) {
+    for position in 0..<held.count { body(held[position].message, held[position].awaiting > completed) }
+  }
+
   mutating func hold(_ message: Message, until sequence: UInt64) {
     held.append(Held(awaiting: sequence, message: message))
   }

@@ -13,7 +13,7 @@
 /// 5. From time to time, and when ``wantsSnapshot`` says so: take a snapshot, report it with ``didTakeSnapshot(_:into:)``, and
 ///    then ``compact(through:)``.
 public struct RaftNode<Payload: Sendable>: Sendable {
-  private var engine: Consensus
+  private(set) var engine: Consensus
   private var tail: LogTail<Payload>
 
   /// Starts a node.
@@ -92,6 +92,9 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     let deadline = engine.nextDeadline
     return deadline > engine.now ? deadline.rawValue - engine.now.rawValue : 0
   }
+
+  /// Whether something has changed that ``takeWrite()`` would give.
+  public var hasUnsavedChanges: Bool { engine.writes.isDirty }
 
   // MARK: - Inputs
 

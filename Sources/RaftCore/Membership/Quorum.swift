@@ -33,8 +33,8 @@ enum Quorum {
 
 /// Who has granted and who has refused in one campaign.
 struct VoteTally: Sendable {
-  private var granted: [NodeID] = []
-  private var refused: [NodeID] = []
+  private(set) var granted: [NodeID] = []
+  private(set) var refused: [NodeID] = []
 
   /// How the campaign stands.
   enum Outcome { case won, lost, open }
