@@ -31,6 +31,10 @@ bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program
 	@swift build --package-path Benchmarks --configuration release --product bench-core
 	@SWIFT_VERSION_LINE="$$(swift --version 2>/dev/null | head -n 1)" Benchmarks/.build/release/bench-core $(ARGUMENTS)
 
+docs: ## Build the documentation of RaftCore; a warning is an error. Ends with the folder that it is in.
+	@Scripts/prerequisites.sh
+	swift package generate-documentation --target RaftCore --warnings-as-errors
+
 demo: ## Build, start a cluster of three nodes, write through one and read through another.
 	@Scripts/prerequisites.sh
 	swift build --product raftnode

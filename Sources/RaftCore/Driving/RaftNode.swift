@@ -2,16 +2,16 @@
 ///
 /// It does no I/O and has no clock. A driver feeds it and carries out what comes back:
 /// 1. Before every input, ``advance(to:into:)`` with the time of that input.
-/// 2. Inputs: ``step(_:entries:into:)`` for messages, ``propose(_:into:)``, ``readIndex(_:into:)``,
+/// 2. Inputs: ``step(_:entries:into:)`` for messages, ``propose(_:bytes:into:)``, ``readIndex(_:into:)``,
 ///    ``changeConfiguration(_:into:)``, ``connectionLost(to:into:)``. Messages and answers appear in `outputs`, and may be
 ///    sent at once.
 /// 3. Then, while ``takeWrite()`` gives a write: hand it, with ``entries(after:through:)``, to the log store, and bring
 ///    the proof back with ``didPersist(_:into:)``. Several writes may be in flight; they complete in order.
 /// 4. Then, while ``takeCommitted(bytesMax:)`` gives a range: apply it, and report with ``didApply(through:)``.
-///
-/// "Persist before you answer" needs no care: what depends on a write stays inside until its proof is back.
 /// 5. From time to time, and when ``wantsSnapshot`` says so: take a snapshot, report it with ``didTakeSnapshot(_:into:)``, and
 ///    then ``compact(through:)``.
+///
+/// "Persist before you answer" needs no care: what depends on a write stays inside until its proof is back.
 public struct RaftNode<Payload: Sendable>: Sendable {
   private(set) var engine: Consensus
   private var tail: LogTail<Payload>
