@@ -9,8 +9,10 @@ extension Consensus {
       log.base.index <= appliedIndex || writes.isInstalling, "only applied entries are compacted")
     precondition(appliedIndex <= handedOutIndex, "only entries that were handed out are applied")
     precondition(handedOutIndex <= commitIndex, "only committed entries are handed out")
+    // A snapshot may overtake entries that are still being applied.
     precondition(
-      handedOutIndex <= max(writes.durableIndex, appliedIndex), "only durable entries are handed out")
+      handedOutIndex <= max(writes.durableIndex, appliedIndex) || writes.isInstalling,
+      "only durable entries are handed out")
     precondition(writes.durableIndex <= log.lastIndex, "only entries in the log are durable")
     precondition(heldByAll <= max(commitIndex, log.base.index), "only committed entries are held by all")
     precondition(configurations.current.index <= log.lastIndex, "the configuration in force is in the log")
