@@ -9,6 +9,7 @@ extension Consensus {
       log.base.index <= appliedIndex || writes.isInstalling, "only applied entries are compacted")
     precondition(appliedIndex <= handedOutIndex, "only entries that were handed out are applied")
     precondition(handedOutIndex <= commitIndex, "only committed entries are handed out")
+    // A snapshot may overtake entries that are still being applied.
     precondition(
       handedOutIndex <= max(writes.durableIndex, appliedIndex) || writes.isInstalling,
       "only durable entries are handed out")
