@@ -18,10 +18,10 @@ test: ## Check the format, then build and run all tests.
 	@Scripts/test.sh
 
 lint: ## Check the format.
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples Benchmarks/Sources
 
 format: ## Put all sources into the format.
-	swift format --in-place --recursive --parallel Package.swift Sources Tests Examples
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Examples Benchmarks/Sources
 
 mutants: ## Check that the tests catch protocol bugs, one at a time (takes half an hour).
 	@python3 Scripts/mutants/mutants.py $(BUGS)

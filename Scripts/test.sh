@@ -4,9 +4,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 echo "checking the format"
-swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples
+swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples Benchmarks/Sources
 
 swift build --build-tests
+
+# That replication allocates nothing can only be seen in a release build; it is skipped when only some tests are asked for.
+if [ $# -eq 0 ]; then
+  swift build --package-path Benchmarks --configuration release --product bench-core
+  Benchmarks/.build/release/bench-core --check
+fi
 
 log=.build/test.log
 status=0
