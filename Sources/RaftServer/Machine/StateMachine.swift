@@ -8,7 +8,7 @@ import RaftCore
 public protocol StateMachine: Sendable {
   /// What changes the state. It travels through the log.
   associatedtype Command: ByteCodable
-  /// What a command answers. It travels back to the node that was asked. (``Swift/Result`` is another thing.)
+  /// What a command answers. It travels back to the node that was asked. (`Swift.Result` is another thing.)
   associatedtype Outcome: ByteCodable
   /// What asks for the state without changing it. It does not travel: it runs on the node that was asked.
   associatedtype Query: Sendable

@@ -42,7 +42,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
   ///   - clients: Takes a connection of a client and its first bytes, on the loop; nil refuses clients.
   /// - Returns: A replica that listens. It is ready for requests once ``ReplicaEvent/founded(cluster:members:)`` comes;
   ///   until then they are refused as not ready.
-  /// - Throws: ``EndpointError``, ``ReplicaOptionsError`` or ``TransportError``.
+  /// - Throws: `EndpointError`, ``ReplicaOptionsError`` or `TransportError`.
   public static func start(
     _ machine: Machine, at address: String, peers: [String] = [], store: ReplicaStore = .memory,
     options: ReplicaOptions = ReplicaOptions(),

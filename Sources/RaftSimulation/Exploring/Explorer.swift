@@ -77,7 +77,7 @@ public struct Explorer {
   /// Visits all states.
   ///
   /// - Parameter progress: Called after each depth with what is known so far.
-  /// - Throws: ``ConfigurationError`` or ``RecoveryError`` if the plan's numbers make no cluster.
+  /// - Throws: `ConfigurationError` or `RecoveryError` if the plan's numbers make no cluster.
   public func run(progress: (Report) -> Void = { _ in }) throws -> Report {
     var report = Report(states: 1)
     let start = try SmallWorld(plan)

@@ -18,7 +18,7 @@ public struct LocalIdentity: Hashable, Sendable {
 
   /// Describes a node. The founders may come in any order.
   ///
-  /// - Precondition: At most ``RaftCore/Configuration/memberLimit`` founders; id 0 is no node.
+  /// - Precondition: At most `Configuration.memberLimit` founders; id 0 is no node.
   public init(
     node: NodeID, boot: UInt64, cluster: ClusterID?, address: String, founders: [String], store: StoreKind
   ) {

@@ -109,7 +109,7 @@ extension Hello {
 
   /// Reads a hello.
   ///
-  /// - Throws: ``MalformedBytes`` if the frame is none, or a field is out of its range.
+  /// - Throws: `MalformedBytes` if the frame is none, or a field is out of its range.
   public init(_ frame: Frame) throws(MalformedBytes) {
     guard frame.header.kind == .hello else { throw MalformedBytes("the first frame is no hello", offset: 5) }
     var reader = frame.bodyReader()
@@ -140,7 +140,7 @@ extension Welcome {
 
   /// Reads a welcome.
   ///
-  /// - Throws: ``MalformedBytes`` if the frame is none, or a field is out of its range.
+  /// - Throws: `MalformedBytes` if the frame is none, or a field is out of its range.
   public init(_ frame: Frame) throws(MalformedBytes) {
     guard frame.header.kind == .welcome else { throw MalformedBytes("the frame is no welcome", offset: 5) }
     var reader = frame.bodyReader()
@@ -170,7 +170,7 @@ extension Refusal {
 
   /// Reads a refusal.
   ///
-  /// - Throws: ``MalformedBytes`` if the frame is none, the code is unknown, or the message is too long.
+  /// - Throws: `MalformedBytes` if the frame is none, the code is unknown, or the message is too long.
   public init(_ frame: Frame) throws(MalformedBytes) {
     guard frame.header.kind == .refusal else { throw MalformedBytes("the frame is no refusal", offset: 5) }
     var reader = frame.bodyReader()

@@ -4,11 +4,11 @@ import RaftCore
 public struct ReceivedMessage: Equatable, Sendable {
   /// What the core is given.
   public var message: Message
-  /// The entries that an ``AppendEntries`` names, in order; empty for every other message.
+  /// The entries that an `AppendEntries` names, in order; empty for every other message.
   public var entries: [Entry<Bytes>]
-  /// The configuration of the snapshot of which an ``InstallSnapshot`` is a piece; nil for every other message.
+  /// The configuration of the snapshot of which an `InstallSnapshot` is a piece; nil for every other message.
   public var configuration: IndexedConfiguration?
-  /// The bytes that an ``InstallSnapshot`` names; empty for every other message.
+  /// The bytes that an `InstallSnapshot` names; empty for every other message.
   public var chunk: Bytes
 
   /// Pairs a message with what travelled with it.
@@ -52,9 +52,9 @@ public enum MessageCodec {
   ///
   /// - Parameters:
   ///   - message: What the core says.
-  ///   - entries: The entries that an ``AppendEntries`` names, in order; empty for every other message.
-  ///   - configuration: That of the snapshot of which an ``InstallSnapshot`` is a piece; nil for every other message.
-  ///   - chunk: The bytes that an ``InstallSnapshot`` names; empty for every other message.
+  ///   - entries: The entries that an `AppendEntries` names, in order; empty for every other message.
+  ///   - configuration: That of the snapshot of which an `InstallSnapshot` is a piece; nil for every other message.
+  ///   - chunk: The bytes that an `InstallSnapshot` names; empty for every other message.
   ///   - trafficClass: The class of the connection it will travel on.
   ///   - boot: The sender's boot number.
   ///   - writer: Where the frame is appended.
@@ -131,7 +131,7 @@ public enum MessageCodec {
 
   /// Reads the message in a frame of kind ``FrameKind/message``.
   ///
-  /// - Throws: ``MalformedBytes`` if the body is not what ``encode(_:entries:into:)`` writes, or claims a
+  /// - Throws: `MalformedBytes` if the body is not what ``encode(_:entries:configuration:chunk:into:)`` writes, or claims a
   ///   term or an index that no cluster can have reached.
   public static func decode(_ frame: Frame) throws(MalformedBytes) -> ReceivedMessage {
     guard let target = frame.header.target else {
