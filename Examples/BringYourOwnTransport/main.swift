@@ -15,9 +15,8 @@ func tcpSocket(_ port: UInt16, _ attach: (Int32, UnsafePointer<sockaddr>, sockle
   let result = withUnsafePointer(to: address) { pointer in
     pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { attach(descriptor, $0, 16) }
   }
-  if result == 0 { return descriptor }
-  close(descriptor)
-  return nil
+  if result != 0 { close(descriptor) }
+  return result == 0 ? descriptor : nil
 }
 
 /// Ticks of 10 ms on a clock that also counts while the machine sleeps.
@@ -25,6 +24,30 @@ func ticks() -> Ticks {
   var time = timespec()
   clock_gettime(CLOCK_BOOTTIME, &time)
   return Ticks(UInt64(time.tv_sec) * 100 + UInt64(time.tv_nsec) / 10_000_000)
+}
+
+/// The frame of a message: its length, the message, and the entries that it names.
+func frame(_ message: Message, naming entries: ArraySlice<Entry<String>>) -> Bytes {
+  var writer = ByteWriter()
+  writer.write(UInt32(0))
+  message.encode(into: &writer)
+  for entry in entries { entry.encode(into: &writer) }
+  writer.overwrite(UInt32(writer.count - 4), at: 0)
+  return writer.bytes
+}
+
+/// The next message and its entries, if they are there as a whole; what is left in the reader then follows them.
+func nextFrame(from reader: inout ByteReader) throws(MalformedBytes) -> (Message, [Entry<String>])? {
+  var ahead = reader
+  guard ahead.remaining >= 4 else { return nil }
+  let length = Int(try ahead.readUInt32())
+  guard length <= 1 << 20 else { throw MalformedBytes("a frame of \(length) bytes", offset: reader.offset) }
+  guard ahead.remaining >= length else { return nil }
+  var (frame, entries) = (ByteReader(try ahead.readRaw(length)), [Entry<String>]())
+  reader = ahead
+  let message = try Message(from: &frame)
+  while frame.remaining > 0 { entries.append(try Entry(from: &frame)) }
+  return (message, entries)
 }
 
 /// A node sends on the connections that it has dialed, and receives on those that it has accepted.
@@ -74,7 +97,7 @@ struct Node {
     repeat {
       let messages = outputs.messages
       outputs.removeAll()
-      for message in messages { send(message) }
+      messages.forEach { send($0) }
       // A store that survives a crash first writes the hard state and `raft.entries(after:through:)`, and syncs.
       while let write = raft.takeWrite() { raft.didPersist(write.assumeDurable(), into: &outputs) }
     } while !outputs.messages.isEmpty
@@ -89,12 +112,13 @@ struct Node {
 
   /// Any message may be lost, but no part of one: a connection that does not take all of it is given up.
   mutating func send(_ message: Message) {
-    guard let bytes = frame(message, naming: raft.entries(for: message)) else { return }
-    let peer = message.to
+    let (peer, entries) = (message.to, raft.entries(for: message))
+    // The log has changed since the message was made: another one follows.
+    if case .appendEntries = message.body, entries == nil { return }
+    let bytes = frame(message, naming: entries ?? [])
     if dialed[peer] == nil, let port = ports[peer] { dialed[peer] = tcpSocket(port, connect) }
     guard let socket = dialed[peer] else { return }
-    let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
-    if Glibc.send(socket, bytes, bytes.count, flags) == bytes.count { return }
+    if Glibc.send(socket, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) == bytes.count { return }
     close(socket)
     dialed[peer] = nil
     raft.connectionLost(to: peer, into: &outputs)
@@ -117,10 +141,10 @@ for (member, port) in zip(members, ports) {
     exit(1)
   }
   let raft = try RaftNode(id: member.id, recovered: founding, seed: member.id.rawValue, now: ticks())
-  let node = Node(raft: raft, ports: portOfMember, listener: listener)
+  let start = Node(raft: raft, ports: portOfMember, listener: listener)
   finished.enter()
   DispatchQueue(label: "\(member.id)").async {
-    var node = node
+    var node = start
     while node.applied.count < words.count { node.turn(proposing: words) }
     print("\(node.raft.id) has applied: \(node.applied.joined(separator: " "))")
     finished.leave()

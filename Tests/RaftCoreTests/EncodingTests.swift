@@ -124,3 +124,65 @@ struct LogPositionsTests {
     }
   }
 }
+
+@Suite("Messages and entries as bytes")
+struct MessageCodingTests {
+  private let entry = EntryID(term: Term(3), index: LogIndex(7))
+
+  private var bodies: [Message.Body] {
+    [
+      .requestVote(RequestVote(campaignTerm: Term(4), lastEntry: entry, isPreVote: true, isTransfer: false)),
+      .requestVoteReply(RequestVoteReply(campaignTerm: Term(4), isPreVote: false, isGranted: true)),
+      .appendEntries(
+        AppendEntries(previous: entry, entriesTerm: Term(4), count: 9, commitIndex: LogIndex(5))),
+      .appendEntriesReply(.accepted(match: LogIndex(9))),
+      .appendEntriesReply(.rejected(previous: LogIndex(9), hint: entry)),
+      .heartbeat(Heartbeat(commitIndex: LogIndex(5), heldByAll: LogIndex(4), round: 77)),
+      .heartbeatReply(HeartbeatReply(round: 77)), .commitNotice(LogIndex(5)), .staleTerm, .timeoutNow,
+      .readIndex(ReadID(boot: 1, number: 2)),
+      .readIndexReply(ReadIndexReply(id: ReadID(boot: 1, number: 2), readIndex: LogIndex(5))),
+      .readIndexReply(ReadIndexReply(id: ReadID(boot: 1, number: 2), readIndex: nil)),
+      .installSnapshot(InstallSnapshot(last: entry, bytes: 100, fingerprint: 5, offset: 90, count: 10)),
+      .installSnapshotReply(.wants(fingerprint: 5, offset: 90)),
+      .installSnapshotReply(.covered(through: LogIndex(7))),
+    ]
+  }
+
+  @Test("every message comes back as it was, and no part of one is taken for a whole")
+  func messages() throws {
+    for body in bodies {
+      let message = Message(from: NodeID(1), to: NodeID(2), term: Term(4), body: body)
+      let bytes = message.encoded()
+      #expect(try Message(decoding: bytes) == message)
+      for length in 0..<bytes.count {
+        #expect(throws: MalformedBytes.self) { try Message(decoding: Array(bytes.prefix(length))) }
+      }
+    }
+  }
+
+  @Test("damaged messages are refused, or are messages like any other; none traps")
+  func damage() {
+    var random = RandomSource(seed: 8)
+    for body in bodies {
+      let bytes = Message(from: NodeID(1), to: NodeID(2), term: Term(4), body: body).encoded()
+      for _ in 0..<500 {
+        var damaged = bytes
+        damaged[Int.random(in: damaged.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+        guard let message = try? Message(decoding: damaged) else { continue }
+        #expect(message.term <= .highestPlausible)
+      }
+    }
+  }
+
+  @Test("entries come back as they were, whatever they carry")
+  func entries() throws {
+    let member = Member(id: NodeID(1), address: "a", store: .memory, priority: 3)
+    let contents: [EntryContent<String>] = [
+      .empty, .payload("x"), .configuration(try Configuration(voters: [member])),
+    ]
+    for content in contents {
+      let entry = Entry(id: self.entry, content: content, bytes: 12)
+      #expect(try Entry<String>(decoding: entry.encoded()) == entry)
+    }
+  }
+}
