@@ -3,17 +3,6 @@
 extension Consensus {
   // MARK: - Campaigning
 
-  /// Whether silence makes this node campaign: it is a voter, or was one before a configuration that is not known to be
-  /// committed (thesis §4.2.2).
-  ///
-  /// Counter-example that this prevents (thesis fig. 4.6): of A and B leader A removes itself, and is cut off before B
-  /// has that entry. B needs A's vote, and does not get it, because A's log is longer. If A stood by, nobody would ever
-  /// be elected; as it campaigns, it commits its removal with B's help, and steps down.
-  var mayCampaign: Bool {
-    if configuration.isVoter(id) { return true }
-    return configurations.current.index > commitIndex && configurations.beforeCurrent?.isVoter(id) == true
-  }
-
   /// Begins a campaign: a pre-vote, unless this node alone decides.
   mutating func campaign(into outputs: inout Outputs) {
     guard !isWriteOverdue else {

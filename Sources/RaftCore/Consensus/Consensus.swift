@@ -248,7 +248,15 @@ struct Consensus: Sendable {
     broadcastHeartbeat(into: &outputs)
   }
 
-  /// When time alone will next make this node act; never, for a node that does not campaign.
+  /// Whether this node campaigns: it votes, or did before a configuration that is not known to be committed. Its own vote
+  /// only counts if it is a voter still (thesis §4.2.2).
+  ///
+  /// Counter-example that this prevents: leader A of A and B replaces both by C. The joint phase is committed; B gets the
+  /// entry that ends it, C does not; A is deposed. A and B take themselves for removed, and C, whose log ends before
+  /// theirs, still needs a vote of theirs, which they refuse. Only A or B can be elected, by C alone.
+  private var mayCampaign: Bool { configurations.isVoter(id, since: commitIndex) }
+
+  /// When time alone will next make this node act; never, for a node that does not vote.
   var nextDeadline: Ticks {
     guard isLeader else { return mayCampaign ? electionDeadline : Ticks(.max) }
     return transfer.map { min($0.deadline, heartbeatDeadline) } ?? heartbeatDeadline

@@ -9,9 +9,6 @@ struct ConfigurationLog: Sendable {
   /// The configuration in force, and where it stands.
   var current: IndexedConfiguration { entries[entries.count - 1] }
 
-  /// The configuration that was in force before; nil if it is compacted away.
-  var beforeCurrent: Configuration? { entries.dropLast().last?.configuration }
-
   /// The configuration that an entry at exactly `index` carries.
   func configuration(at index: LogIndex) -> Configuration? {
     entries.last { $0.index == index }?.configuration
@@ -19,6 +16,15 @@ struct ConfigurationLog: Sendable {
 
   /// The configuration in force at `index`, which is not before the first one.
   func inForce(at index: LogIndex) -> IndexedConfiguration? { entries.last { $0.index <= index } }
+
+  /// Whether `id` votes in the configuration in force at `index`, or in any that follows it.
+  func isVoter(_ id: NodeID, since index: LogIndex) -> Bool {
+    for entry in entries.reversed() {
+      if entry.configuration.isVoter(id) { return true }
+      if entry.index <= index { return false }
+    }
+    return false
+  }
 
   mutating func append(_ configuration: IndexedConfiguration) {
     assert(configuration.index > current.index, "configurations are appended in order")
