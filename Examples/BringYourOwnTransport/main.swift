@@ -26,17 +26,7 @@ func ticks() -> Ticks {
   return Ticks(UInt64(time.tv_sec) * 100 + UInt64(time.tv_nsec) / 10_000_000)
 }
 
-/// The frame of a message: its length, the message, and the entries that it names.
-func frame(_ message: Message, naming entries: ArraySlice<Entry<String>>) -> Bytes {
-  var writer = ByteWriter()
-  writer.write(UInt32(0))
-  message.encode(into: &writer)
-  for entry in entries { entry.encode(into: &writer) }
-  writer.overwrite(UInt32(writer.count - 4), at: 0)
-  return writer.bytes
-}
-
-/// The next message and its entries, if they are there as a whole; what is left in the reader then follows them.
+/// A frame is its length, a message, and the entries that it names. Gives the next one that is there as a whole.
 func nextFrame(from reader: inout ByteReader) throws(MalformedBytes) -> (Message, [Entry<String>])? {
   var ahead = reader
   guard ahead.remaining >= 4 else { return nil }
@@ -115,17 +105,21 @@ struct Node {
     let (peer, entries) = (message.to, raft.entries(for: message))
     // The log has changed since the message was made: another one follows.
     if case .appendEntries = message.body, entries == nil { return }
-    let bytes = frame(message, naming: entries ?? [])
+    var frame = ByteWriter()
+    frame.write(UInt32(0))
+    message.encode(into: &frame)
+    for entry in entries ?? [] { entry.encode(into: &frame) }
+    frame.overwrite(UInt32(frame.count - 4), at: 0)
     if dialed[peer] == nil, let port = ports[peer] { dialed[peer] = tcpSocket(port, connect) }
     guard let socket = dialed[peer] else { return }
-    if Glibc.send(socket, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) == bytes.count { return }
+    let sent = Glibc.send(socket, frame.bytes, frame.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+    if sent == frame.count { return }
     close(socket)
     dialed[peer] = nil
     raft.connectionLost(to: peer, into: &outputs)
   }
 }
 
-// Ports may be given: BringYourOwnTransport 5200 5201 5202
 let given = CommandLine.arguments.dropFirst().compactMap { UInt16($0) }
 let ports = given.count == 3 ? given : [5_200, 5_201, 5_202]
 let words = ["any", "transport", "will", "do"]
@@ -140,7 +134,7 @@ for (member, port) in zip(members, ports) {
     print("nothing can listen at \(member.address)")
     exit(1)
   }
-  let raft = try RaftNode(id: member.id, recovered: founding, seed: member.id.rawValue, now: ticks())
+  let raft = try RaftNode(id: member.id, recovered: founding, seed: UInt64(port), now: ticks())
   let start = Node(raft: raft, ports: portOfMember, listener: listener)
   finished.enter()
   DispatchQueue(label: "\(member.id)").async {
@@ -148,7 +142,6 @@ for (member, port) in zip(members, ports) {
     while node.applied.count < words.count { node.turn(proposing: words) }
     print("\(node.raft.id) has applied: \(node.applied.joined(separator: " "))")
     finished.leave()
-    // The others still need it.
     while true { node.turn(proposing: []) }
   }
 }
