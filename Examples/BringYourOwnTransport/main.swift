@@ -123,9 +123,7 @@ struct Node {
 let given = CommandLine.arguments.dropFirst().compactMap { UInt16($0) }
 let ports = given.count == 3 ? given : [5_200, 5_201, 5_202]
 let words = ["any", "transport", "will", "do"]
-let members = ports.enumerated().map { number, port in
-  Member(id: NodeID(UInt64(number) + 1), address: "127.0.0.1:\(port)", store: .memory)
-}
+let members = zip(1...3, ports).map { Member(id: NodeID($0), address: "127.0.0.1:\($1)", store: .memory) }
 let portOfMember = Dictionary(uniqueKeysWithValues: zip(members.map(\.id), ports))
 let founding = RecoveredState<String>.founding(try Configuration(voters: members))
 let finished = DispatchGroup()
