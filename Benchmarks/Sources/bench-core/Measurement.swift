@@ -8,6 +8,13 @@ struct Cost {
   var messages: Int
   /// How many units were worked off: entries, elections or reads.
   var units: Int
+
+  static func += (total: inout Cost, one: Cost) {
+    total.nanoseconds += one.nanoseconds
+    total.allocations += one.allocations
+    total.messages += one.messages
+    total.units += one.units
+  }
 }
 
 /// One line of the table.
