@@ -87,7 +87,7 @@ struct Node {
     repeat {
       let messages = outputs.messages
       outputs.removeAll()
-      messages.forEach { send($0) }
+      for message in messages { send(message) }
       // A store that survives a crash first writes the hard state and `raft.entries(after:through:)`, and syncs.
       while let write = raft.takeWrite() { raft.didPersist(write.assumeDurable(), into: &outputs) }
     } while !outputs.messages.isEmpty
