@@ -10,7 +10,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COPY = ROOT / ".build" / "mutants"
-SECONDS = 120
+BUILD_SECONDS = 900
+TEST_SECONDS = 120
 
 PACKAGE = """// swift-tools-version:6.2
 import PackageDescription
@@ -53,11 +54,11 @@ def make_copy():
     (COPY / "Package.swift").write_text(PACKAGE % (target, catalogue, dependency, scripts))
 
 
-def run(arguments):
+def run(arguments, seconds):
     """Runs a command in the copy; returns its status, or None if it took too long, and what it printed."""
     try:
         done = subprocess.run(
-            arguments, cwd=COPY, timeout=SECONDS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            arguments, cwd=COPY, timeout=seconds, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", start_new_session=True)
         return done.returncode, done.stdout
     except subprocess.TimeoutExpired as late:
@@ -67,12 +68,12 @@ def run(arguments):
 
 def judge():
     """Builds and tests the copy as it stands; returns what came of it, and the first sign of it."""
-    status, text = run(["swift", "build", "--build-tests"])
+    status, text = run(["swift", "build", "--build-tests"], BUILD_SECONDS)
     if status != 0:
         errors = [line for line in text.splitlines() if "error:" in line]
         return "does not build", errors[0] if errors else "too slow"
     tests = next((COPY / ".build/debug").glob("*.xctest"))
-    status, text = run([str(tests), "--testing-library", "swift-testing"])
+    status, text = run([str(tests), "--testing-library", "swift-testing"], TEST_SECONDS)
     if status is None:
         return "caught", "the tests do not end"
     signs = [line for line in text.splitlines() if "recorded an issue" in line or "Fatal error" in line]

@@ -93,7 +93,7 @@ struct HandshakeTests {
     }
   }
 
-  @Test("a member of another cluster is refused by both sides")
+  @Test("a member of another cluster is refused by both sides (scenario 58)")
   func wrongCluster() {
     #expect(refusal(of: hello(cluster: 6))?.code == .wrongCluster)
     let welcome = Welcome(identity: acceptor, chosenVersion: 1, chosenFeatures: 0)

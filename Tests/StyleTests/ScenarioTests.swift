@@ -9,7 +9,7 @@ struct ScenarioTests {
   static let elsewhere =
     ["storage", "membership between nodes", "clients"].flatMap { module in
       ["not of the core: covered with \(module)", "what is not of the core: covered with \(module)"]
-    } + ["not yet: membership and snapshots"]
+    } + ["not of the core: [there are no witness members](decisions/010-no-witnesses.md)"]
 
   /// A script, or a test by its name.
   struct Place: Hashable, CustomStringConvertible {

@@ -48,6 +48,7 @@ extension Consensus {
 
   /// Whether this leader takes part no longer as a voter, once what is in its log is committed. It takes no proposals
   /// then: what it appended last could not be told from what was lost.
+  @inline(__always)
   var isLeaving: Bool { isLeader && !configuration.voters.contains(id) }
 
   /// The commit index has risen: a committed joint configuration is left, and a leader that a committed one leaves out

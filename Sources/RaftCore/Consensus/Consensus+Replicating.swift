@@ -10,7 +10,7 @@ extension Consensus {
   }
 
   /// Checks whether a proposal of `bytes` bytes can be taken.
-  func admit(bytes: Int) throws(ProposeError) {
+  mutating func admit(bytes: Int) throws(ProposeError) {
     guard isLeader else { throw .notLeader(leader: leader) }
     guard transfer == nil, !isLeaving else { throw .transferring }
     let unapplied = log.bytes(
@@ -128,7 +128,8 @@ extension Consensus {
         if progress.peers[position].state == .pipeline, !snapshotsUnderWay.isEmpty {
           endSnapshot(to: peer, into: &outputs)
         }
-        advanceCommitIndex(into: &outputs)
+        // What is committed already cannot make more committed.
+        if match > commitIndex { advanceCommitIndex(into: &outputs) }
         orderTransferIfCaughtUp(into: &outputs)
       }
     case .rejected(let previous, let hint):

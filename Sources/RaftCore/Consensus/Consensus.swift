@@ -131,7 +131,7 @@ struct Consensus: Sendable {
   ) -> LogIndex? {
     precondition(
       message.to == id, "a message for \(message.to) was stepped into \(id): the driver drops misrouted ones")
-    guard isPlausible(message) else {
+    guard Self.isPlausible(message, to: id) else {
       outputs.trace(.ignored(from: message.from, reason: .impossible))
       return nil
     }
@@ -188,7 +188,7 @@ struct Consensus: Sendable {
   }
 
   /// Whether numbers are small enough to count on from, and no node speaks to itself or as nobody.
-  private func isPlausible(_ message: Message) -> Bool {
+  private static func isPlausible(_ message: Message, to id: NodeID) -> Bool {
     guard message.term < .highestPlausible, message.from != id, message.from.rawValue != 0 else {
       return false
     }

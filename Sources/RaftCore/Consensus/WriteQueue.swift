@@ -171,7 +171,7 @@ extension Consensus {
       appliedIndex = max(appliedIndex, installed)
     }
     while let message = writes.release() { deliver(message, into: &outputs) }
-    if isLeader { advanceCommitIndex(into: &outputs) }
+    if isLeader, writes.durableIndex > commitIndex { advanceCommitIndex(into: &outputs) }
   }
 
   /// A node's vote for itself goes the way of every other message, and is counted when it is durable.

@@ -139,6 +139,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   }
 
   /// The same with the entries in an array.
+  @specialized(where Payload == Bytes)
   public mutating func step(_ message: Message, entries: [Entry<Payload>], into outputs: inout Outputs) {
     step(message, entries: entries[...], into: &outputs)
   }

@@ -7,11 +7,10 @@ enum Quorum {
     _ voters: [NodeID], scratch: inout [UInt64], value: (NodeID) -> UInt64
   ) -> UInt64 {
     guard !voters.isEmpty else { return .max }
-    scratch.removeAll(keepingCapacity: true)
-    for voter in voters {
+    if scratch.count < voters.count { scratch = Array(repeating: 0, count: voters.count) }
+    for (count, voter) in voters.enumerated() {
       let reached = value(voter)
-      var place = scratch.count
-      scratch.append(reached)
+      var place = count
       while place > 0, scratch[place - 1] < reached {
         scratch[place] = scratch[place - 1]
         place -= 1
