@@ -45,4 +45,4 @@ demo-stop: ## Stop the nodes that `make demo` has started.
 
 clean: ## Stop the demo and remove everything that was built.
 	@Scripts/demo.sh stop
-	rm -rf .build
+	rm -rf .build Benchmarks/.build
