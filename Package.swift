@@ -55,6 +55,10 @@ let package = Package(
       swiftSettings: settings),
 
     .executableTarget(
+      name: "raftsim", dependencies: ["RaftCore", "RaftServer", "RaftSimulation", argumentParser],
+      swiftSettings: settings),
+
+    .executableTarget(
       name: "BringYourOwnTransport", dependencies: ["RaftCore"], path: "Examples/BringYourOwnTransport",
       swiftSettings: settings),
     .executableTarget(

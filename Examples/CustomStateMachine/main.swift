@@ -44,6 +44,16 @@ struct Auction: StateMachine {
   }
 
   func read(_ query: Leader) -> Bid? { highest[query.item] }
+
+  /// Writes the bids in the order of their items: a dictionary's own order differs from process to process.
+  func snapshot(into writer: inout SnapshotWriter) {
+    writer.write(contentsOf: highest.values.sorted { $0.item < $1.item })
+  }
+
+  mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
+    highest = [:]
+    for bid in try reader.readArray(of: Bid.self) { highest[bid.item] = bid }
+  }
 }
 
 /// Starts three nodes, which found their cluster together.

@@ -11,6 +11,8 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
   case compacted(base: LogIndex, after: LogIndex)
   /// A store that already holds a log was to be founded anew.
   case notEmpty
+  /// What the store holds is damaged, or was written by another version. It names the place.
+  case corrupt(String)
   /// The environment failed: the device, the file system, the library.
   case failed(String)
 
@@ -23,6 +25,7 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case .compacted(let base, let after):
       "entries after \(after) were to be written, but the log is compacted through \(base)"
     case .notEmpty: "the store already holds a log"
+    case .corrupt(let reason): reason
     case .failed(let reason): reason
     }
   }

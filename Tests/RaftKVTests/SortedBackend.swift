@@ -30,6 +30,14 @@ struct SortedBackend: OrderedBackend, Equatable {
     values.remove(at: position)
   }
 
+  var count: Int { keys.count }
+
+  func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) {
+    for position in position(of: lower)..<(upper.map { self.position(of: $0) } ?? keys.count) {
+      guard visit(keys[position], values[position]) else { return }
+    }
+  }
+
   private func position(of key: Bytes) -> Int {
     var (low, high) = (0, keys.count)
     while low < high {

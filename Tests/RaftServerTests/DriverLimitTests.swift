@@ -52,11 +52,6 @@ struct DriverLimitTests {
       _ = network.add(1, at: leader)
       network.now += 1
       try network.deliver()
-      for position in 0..<3 {
-        if let index = network.drivers[position].compaction {
-          network.drivers[position].compact(through: index)
-        }
-      }
     }
     for position in 0..<3 { #expect(network.drivers[position].node.appliedBytes < 20_000) }
     #expect(network.drivers.allSatisfy { $0.applier.machine.value == 600 })

@@ -1,4 +1,5 @@
 import RaftCore
+import RaftStore
 import RaftTransport
 import Testing
 
@@ -9,6 +10,7 @@ struct DriverNetwork {
   var drivers: [Driver<Register>] = []
   var now: UInt64 = 0
   var frames: [(from: Int, to: Int, frame: Frame)] = []
+  var stores: [MemoryLogStore] = []
   var completions: [[Completion<Register>]] = []
   var events: [[ReplicaEvent]] = []
 
@@ -20,8 +22,10 @@ struct DriverNetwork {
     for (position, member) in members.enumerated() {
       drivers.append(
         try Driver(
-          id: member.id, boot: UInt64(100 + position), address: member.address, machine: Register(),
-          recovered: state, options: options, seed: UInt64(position + 1), now: moment))
+          id: member.id, boot: UInt64(100 + position), address: member.address,
+          blank: Applier(Register(), options: options), recovered: state, options: options, seed: UInt64(position + 1), now: moment))
+      stores.append(MemoryLogStore())
+      try stores[position].found(state)
       completions.append([])
       events.append([])
     }
@@ -38,8 +42,8 @@ struct DriverNetwork {
   mutating func serve(_ position: Int) throws {
     drivers[position].advance(to: moment)
     while drivers[position].flush() {}
-    while let write = drivers[position].takeWrite() {
-      drivers[position].didPersist(write.assumeDurable())
+    while let task = drivers[position].takeDiskTask(isDetached: false) {
+      drivers[position].didComplete(try task.perform(on: &stores[position]))
       while drivers[position].flush() {}
     }
     for outbox in drivers[position].effects.takeOutboxes() {

@@ -23,6 +23,16 @@ struct Register: StateMachine {
   }
 
   func read(_ query: Void) -> Register { self }
+
+  func snapshot(into writer: inout SnapshotWriter) {
+    writer.write(value)
+    writer.write(contentsOf: times)
+  }
+
+  mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
+    value = try reader.read()
+    times = try reader.readArray()
+  }
 }
 
 /// Replicas in this process that talk over real sockets on 127.0.0.1.

@@ -28,4 +28,24 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       .value(backend.get(KeyLayout.storedKey(namespace: namespace, key: key)))
     }
   }
+
+  /// Writes all pairs in the order of their keys.
+  public func snapshot(into writer: inout SnapshotWriter) {
+    writer.write(UInt64(backend.count))
+    backend.scan(from: [], to: nil) { key, value in
+      writer.write(key)
+      writer.write(value)
+      return true
+    }
+  }
+
+  /// Takes all pairs of a snapshot.
+  ///
+  /// - Throws: `MalformedBytes` if they cannot be read.
+  public mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
+    for _ in 0..<(try reader.read(UInt64.self)) {
+      let key = try reader.read(Bytes.self)
+      backend.put(try reader.read(Bytes.self), for: key)
+    }
+  }
 }

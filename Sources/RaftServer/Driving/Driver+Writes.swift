@@ -163,7 +163,7 @@ extension Driver {
     }
   }
 
-  private mutating func abandon(_ proposal: ProposalQueue.Proposal) {
+  mutating func abandon(_ proposal: ProposalQueue.Proposal) {
     switch proposal.origin {
     case .local(let ticket): finish(ticket, .failure(.unknown(.leadershipLost)))
     case .remote(let peer, let boot, let number):
@@ -181,6 +181,7 @@ extension Driver {
         ?? .failure(.unknown(.leadershipLost))
     case .opened(let session): .success(.opened(session))
     case .closed: .success(.closed)
+    case .configured: .success(.configured)
     case .sessionExpired: .failure(.unknown(.sessionExpired))
     case .none, .unreadable: .failure(.unknown(.leadershipLost))
     }
@@ -191,7 +192,7 @@ extension Driver {
     case .outcome(let outcome): (.outcome, outcome.encoded())
     case .repeated(let bytes): (.outcome, bytes)
     case .opened(let session): (.outcome, session.encoded())
-    case .closed: (.outcome, [])
+    case .closed, .configured: (.outcome, [])
     case .sessionExpired: (.sessionExpired, [])
     case .none, .unreadable: (.unknown, [])
     }

@@ -27,9 +27,15 @@ package struct Driver<Machine: StateMachine>: Sendable {
 
   package internal(set) var node: RaftNode<Bytes>
   package internal(set) var applier: Applier<Machine>
-  var outputs = Outputs()
+  var outputs: Outputs
   package var effects = DriverEffects<Machine>()
   var now: Moment
+
+  // The store.
+  var disk: DiskWork<Machine>
+  /// How many of the pieces, and of the discarded snapshots, in ``outputs`` have been taken note of.
+  var piecesSeen = 0
+  var discardsSeen = 0
 
   // Writes.
   var requests = RequestTable<Machine.Query>()
@@ -73,17 +79,33 @@ package struct Driver<Machine: StateMachine>: Sendable {
 
   /// Starts a replica from what its store holds.
   ///
-  /// - Throws: ``RecoveryError`` if that contradicts itself.
+  /// - Parameters:
+  ///   - id: This incarnation of the node.
+  ///   - boot: A random number of this process.
+  ///   - address: Where peers reach it.
+  ///   - blank: An applier that nothing was applied to.
+  ///   - applier: The applier as of `recovered.appliedIndex`; nil if that is `blank`.
+  ///   - recovered: What the store holds.
+  ///   - keepsLogBehindSnapshot: What the store says of itself.
+  ///   - options: Validated.
+  ///   - seed: Decides all random choices.
+  ///   - now: The time of the start.
+  ///   - isTracing: Whether the core's decisions are wanted among the effects.
+  /// - Throws: ``RecoveryError`` if what the store holds contradicts itself.
   package init(
-    id: NodeID, boot: UInt64, address: String, machine: Machine, recovered: RecoveredState<Bytes>,
-    options: ReplicaOptions, seed: UInt64, now: Moment
+    id: NodeID, boot: UInt64, address: String, blank: Applier<Machine>, applier: Applier<Machine>? = nil,
+    recovered: RecoveredState<Bytes>, keepsLogBehindSnapshot: Bool = false, options: ReplicaOptions,
+    seed: UInt64, now: Moment, isTracing: Bool = false
   ) throws(RecoveryError) {
     self.id = id
     self.boot = boot
     self.address = address
     self.options = options
     self.now = now
-    applier = Applier(machine, sessionsMax: options.sessionsMax, outcomesMax: options.sessionOutcomesMax)
+    self.applier = applier ?? blank
+    outputs = Outputs(isTracing: isTracing)
+    disk = DiskWork(
+      newest: recovered.snapshot, blank: blank, keepsLogBehindSnapshot: keepsLogBehindSnapshot)
     reads = ReadBatches(boot: boot)
     node = try RaftNode(id: id, recovered: recovered, options: options.raft, seed: seed, now: now.ticks)
     node.advance(to: now.ticks, into: &outputs)
@@ -126,6 +148,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
         node.step(
           received.message, entries: received.entries[...], configuration: received.configuration,
           into: &outputs)
+        collectPieces(received.chunk)
       case .forward:
         receive(try decode(Forward.self, from: frame), from: peer, boot: frame.header.boot)
       case .forwardReply:
@@ -166,15 +189,6 @@ package struct Driver<Machine: StateMachine>: Sendable {
     return hasMore
   }
 
-  /// The next write for the store, with its entries.
-  package mutating func takeWrite() -> PendingWrite? { node.takeWrite() }
-
-  /// Brings back the proof that a write is durable.
-  package mutating func didPersist(_ durable: consuming DurableWrite) {
-    node.didPersist(durable, into: &outputs)
-    drainOutputs()
-  }
-
   /// Whether requests are under way.
   var hasRequests: Bool { requests.count > 0 }
 
@@ -190,8 +204,9 @@ package struct Driver<Machine: StateMachine>: Sendable {
   }
 
   /// Encodes the core's messages for their peers, and takes its answers to reads.
-  private mutating func drainOutputs() {
+  mutating func drainOutputs() {
     let boot = boot
+    collectPieces()
     for message in outputs.messages {
       // The log may have changed since the message was made; it is then not worth sending, and a newer one follows.
       switch message.body {
@@ -200,19 +215,16 @@ package struct Driver<Machine: StateMachine>: Sendable {
         effects.write(to: message.to, .consensus) {
           MessageCodec.writeFrame(message, entries: entries, boot: boot, into: &$0)
         }
-      case .installSnapshot:
-        // No snapshot was ever offered to the core, so it sends none.
-        break
+      case .installSnapshot: disk.waiting.append(.read(message))
       default:
         effects.write(to: message.to, .consensus) { MessageCodec.writeFrame(message, boot: boot, into: &$0) }
       }
     }
-    // Nor can one be installed here: a piece that comes nevertheless is not kept.
-    for chunk in outputs.chunks {
-      node.didFailToStore(fingerprint: chunk.fingerprint, into: &outputs)
-    }
     for outcome in outputs.reads { reads.settle(outcome, now: now.ticks) }
+    effects.trace(outputs.events)
     outputs.removeAll()
+    piecesSeen = 0
+    discardsSeen = 0
   }
 
   /// Applies what is committed, up to a limit.
@@ -231,32 +243,6 @@ package struct Driver<Machine: StateMachine>: Sendable {
     node.didApply(through: range.through)
     return true
   }
-
-  /// The index through which the log may be compacted now; nil if that is not worth the while yet.
-  ///
-  /// Up to a limit of bytes everything is kept that some member still lacks, because nothing else could bring that
-  /// member up to date. Beyond the limit the cluster is worth more than the member, which may be gone for good.
-  package var compaction: LogIndex? {
-    let (base, limit) = (node.baseIndex, node.compactableIndex)
-    let kept = UInt64(options.retainedEntries)
-    var target = LogIndex(limit.rawValue > kept ? limit.rawValue - kept : 0)
-    var isWorthwhile = base.distance(to: target) >= max(options.retainedEntries, 1)
-    // By bytes it is done in steps, too: of half, or of an eighth.
-    if node.appliedBytes > options.retainedBytesMax {
-      target = max(
-        target, min(limit, node.compactionIndex(keepingAppliedBytes: options.retainedBytesMax / 2)))
-      isWorthwhile = true
-    }
-    if node.appliedBytes > options.logBytesMax {
-      let left = options.logBytesMax - options.logBytesMax / 8
-      target = max(target, node.compactionIndex(keepingAppliedBytes: left))
-      isWorthwhile = true
-    }
-    return isWorthwhile && target > base ? target : nil
-  }
-
-  @discardableResult
-  package mutating func compact(through index: LogIndex) -> LogIndex { node.compact(through: index) }
 
   /// Writes a frame of this layer to a peer.
   mutating func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to peer: NodeID) {

@@ -9,6 +9,8 @@ public enum WriteResult<Outcome: Sendable>: Sendable {
   case opened(UInt64)
   /// A session was closed.
   case closed
+  /// A change of the configuration was committed.
+  case configured
 }
 
 /// The end of one request.
@@ -29,8 +31,19 @@ package struct DriverEffects<Machine: StateMachine>: Sendable {
   private(set) var outboxes: [Outbox] = []
   private(set) var completions: [Completion<Machine>] = []
   private(set) var events: [ReplicaEvent] = []
+  /// The core's decisions; empty unless they were asked for.
+  private(set) var traces: [TraceEvent] = []
 
   mutating func complete(_ completion: Completion<Machine>) { completions.append(completion) }
+
+  mutating func trace(_ events: [TraceEvent]) {
+    if !events.isEmpty { traces += events }
+  }
+
+  package mutating func takeTraces() -> [TraceEvent] {
+    defer { traces.removeAll(keepingCapacity: true) }
+    return traces
+  }
 
   mutating func report(_ event: ReplicaEvent) { events.append(event) }
 

@@ -3,9 +3,9 @@ import RaftTransport
 
 extension FrameKind {
   /// A follower hands a client's write to the leader.
-  static let forward = FrameKind(rawValue: 16)
+  package static let forward = FrameKind(rawValue: 16)
   /// The leader's answer to it.
-  static let forwardReply = FrameKind(rawValue: 17)
+  package static let forwardReply = FrameKind(rawValue: 17)
   /// A member tells a founder of its cluster what was founded.
   static let founded = FrameKind(rawValue: 18)
 }

@@ -19,6 +19,8 @@ struct RequestTable<Query: Sendable>: Sendable {
   enum Body: Sendable {
     case write(kind: CommandEnvelope.Kind, session: SessionStamp, operation: Bytes)
     case read(Query)
+    /// A change of who takes part, which is in this leader's log.
+    case change
   }
 
   /// One request.

@@ -20,10 +20,10 @@ package struct CommandEnvelope: Sendable {
     case closeSession = 3
   }
 
-  var kind: Kind
+  package var kind: Kind
   /// Milliseconds since 1970 on the leader's clock when it proposed the entry; never less than in the entry before.
   var leaderTime: UInt64
-  var session: SessionStamp
+  package var session: SessionStamp
   var operation: Bytes
 
   func encode(into writer: inout ByteWriter) {
@@ -47,7 +47,7 @@ package struct CommandEnvelope: Sendable {
     self.operation = operation
   }
 
-  init(decoding bytes: Bytes) throws(MalformedBytes) {
+  package init(decoding bytes: Bytes) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
     let format = try reader.readUInt8()
     guard format == Self.format else {

@@ -77,6 +77,34 @@ struct SessionTable: Sendable {
       (stamp.sequence, outcome), at: place ?? sessions[position].outcomes.count)
   }
 
+  /// Appends the table, as a snapshot holds it.
+  func encode(into writer: inout SnapshotWriter) {
+    writer.write(UInt64(sessions.count))
+    for session in sessions {
+      writer.write(session.id)
+      writer.write(session.lastUse.rawValue)
+      writer.write(session.lowestKept)
+      writer.write(UInt64(session.outcomes.count))
+      for (sequence, outcome) in session.outcomes {
+        writer.write(sequence)
+        writer.write(outcome)
+      }
+    }
+  }
+
+  /// Takes the table that a snapshot holds.
+  mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
+    sessions = []
+    for _ in 0..<(try reader.read(UInt64.self)) {
+      var session = Session(id: try reader.read(), lastUse: LogIndex(try reader.read(UInt64.self)))
+      session.lowestKept = try reader.read()
+      for _ in 0..<(try reader.read(UInt64.self)) {
+        session.outcomes.append((sequence: try reader.read(), outcome: try reader.read()))
+      }
+      sessions.append(session)
+    }
+  }
+
   private func position(of id: UInt64) -> Int? {
     var low = 0
     var high = sessions.count

@@ -20,6 +20,18 @@ public protocol StateMachine: Sendable {
 
   /// Reads the state.
   func read(_ query: Query) -> Answer
+
+  /// Writes the whole state, for a restart, or for a replica that lags or is new.
+  ///
+  /// It runs on a copy, beside the applying of further commands. Equal states should be written as equal bytes: a transfer
+  /// that is interrupted can then be continued from another replica.
+  func snapshot(into writer: inout SnapshotWriter)
+
+  /// Takes the state that ``snapshot(into:)`` wrote, on any replica, the place of this one's. It is called on a machine as it
+  /// was when the replica was started.
+  ///
+  /// - Throws: `MalformedBytes` if it cannot be read. The replica then stops, or takes no such snapshot.
+  mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes)
 }
 
 /// What a command may depend on besides the state.

@@ -18,8 +18,10 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case memberReachable(address: String)
   /// A member could not be reached for the time that the options name.
   case memberUnreachable(address: String)
-  /// A member lags so far behind that what it needs is no longer kept. It cannot catch up, and counts as failed.
+  /// A member lags so far behind that what it needs of the log is no longer kept: it will be sent a snapshot.
   case memberLeftBehind(address: String)
+  /// A snapshot from the leader took the place of this node's state, which was too far behind for entries.
+  case snapshotInstalled(at: LogIndex)
   /// A peer refused this node, or this node a peer.
   case refused(address: String, reason: String)
   /// Something arrived on the port that no correct peer sends.
@@ -50,7 +52,8 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
     case .memberReachable(let address): "found \(address)"
     case .memberUnreachable(let address): "lost \(address): it cannot be reached"
     case .memberLeftBehind(let address):
-      "\(address) lags too far behind: what it needs of the log is no longer kept, and it counts as failed"
+      "\(address) lags behind what is kept of the log: it will be sent a snapshot"
+    case .snapshotInstalled(let index): "caught up by a snapshot that ends at entry \(index)"
     case .refused(let address, let reason): "refused by or for \(address): \(reason)"
     case .violation(let address, let reason): "bad traffic from \(address): \(reason)"
     case .unreadableEntry(let index, let reason): "entry \(index) cannot be read by this version: \(reason)"

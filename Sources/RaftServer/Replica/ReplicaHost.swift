@@ -150,14 +150,9 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     // Appends leave before the leader's own write, and so in parallel with it.
     sendAll()
     do {
-      while let write = driver?.takeWrite() {
-        let entries = driver?.node.entries(after: write.after, through: write.through) ?? []
-        driver?.didPersist(try store.persist(write, entries: entries))
+      while try performDiskTask() {
         hasMore = driver?.flush() ?? false || hasMore
         sendAll()
-      }
-      if let index = driver?.compaction {
-        try store.compact(through: driver?.compact(through: index) ?? index)
       }
     } catch {
       return fail(error)
@@ -166,6 +161,14 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     if let deadline = driver?.nextDeadline { schedule(at: deadline) }
     for event in driver?.effects.takeEvents() ?? [] { report(event) }
     for completion in driver?.effects.takeCompletions() ?? [] { finish(completion) }
+  }
+
+  /// Carries out the next task for the store. Returns whether there was one.
+  private func performDiskTask() throws(StoreError) -> Bool {
+    guard let task = driver?.takeDiskTask(isDetached: false) else { return false }
+    let result = try task.perform(on: &store)
+    driver?.didComplete(result)
+    return true
   }
 
   private func sendAll() {
@@ -234,8 +237,9 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
       let recovered = RecoveredState<Bytes>.founding(founded.configuration)
       try store.found(recovered)
       driver = try Driver(
-        id: identity.node, boot: identity.boot, address: address, machine: machine, recovered: recovered,
-        options: options, seed: random.next(), now: moment)
+        id: identity.node, boot: identity.boot, address: address,
+        blank: Applier(machine, options: options), recovered: recovered, options: options,
+        seed: random.next(), now: moment)
     } catch {
       return report(.storeFailed(reason: "\(error)"))
     }

@@ -24,9 +24,16 @@ public struct ReplicaOptions: Hashable, Sendable {
   public var retainedEntries = 4_096
   /// The most payload bytes of applied entries that are kept although every member holds them. Default 64 MiB.
   public var retainedBytesMax: UInt64 = 64 << 20
-  /// The most payload bytes of applied entries that are kept for members that lag; beyond it a member is left behind
-  /// rather than that the node runs out of memory. 1 or more. Default 1 GiB.
-  public var logBytesMax: UInt64 = 1 << 30
+  /// The most payload bytes of applied entries that are kept for members that lag; one that lags further gets a snapshot.
+  /// 1 or more. Default 256 MiB.
+  public var logBytesMax: UInt64 = 256 << 20
+  /// The most applied entries that are kept for members that lag; one that lags further gets a snapshot. 1 or more.
+  /// Default 1,000,000.
+  public var logEntriesMax = 1_000_000
+  /// After so many applied entries a node with a durable store takes a snapshot; 1 or more. Default 100,000.
+  public var snapshotEntries = 100_000
+  /// After so many payload bytes of applied entries such a node takes a snapshot; 1 or more. Default 64 MiB.
+  public var snapshotBytes = 64 << 20
   /// A silent member is reported as unreachable after this many milliseconds, 1 or more. Default 1,000.
   public var unreachableMilliseconds: UInt64 = 1_000
   /// How long a leader that stops waits for another to take over, in milliseconds, 1 or more. Default 2,000.
@@ -53,7 +60,8 @@ public struct ReplicaOptions: Hashable, Sendable {
       ("requestMilliseconds", Int(clamping: requestMilliseconds)), ("commandBytesMax", commandBytesMax),
       ("requestsMax", requestsMax), ("requestBytesMax", requestBytesMax), ("applyBytesMax", applyBytesMax),
       ("unreachableMilliseconds", Int(clamping: unreachableMilliseconds)),
-      ("logBytesMax", Int(clamping: logBytesMax)),
+      ("logBytesMax", Int(clamping: logBytesMax)), ("logEntriesMax", logEntriesMax),
+      ("snapshotEntries", snapshotEntries), ("snapshotBytes", snapshotBytes),
       ("handoverMilliseconds", Int(clamping: handoverMilliseconds)), ("sessionsMax", sessionsMax),
       ("sessionOutcomesMax", sessionOutcomesMax),
     ] where value < 1 {

@@ -1,8 +1,8 @@
 import RaftCore
 
-/// A log store in memory. What is in it is as durable as the process: a node that uses it is a new incarnation at every
-/// start, so nothing that it ever acknowledged is expected of its successor.
-public struct MemoryLogStore: LogStore, Sendable {
+/// A store in memory for log and snapshots. What is in it is as durable as the process: a node that uses it is a new
+/// incarnation at every start, so nothing that it ever acknowledged is expected of its successor.
+public struct MemoryLogStore: LogStore, SnapshotStore, Sendable {
   private var isFounded = false
   private var hardState = HardState.initial
   private var base = EntryID.zero
@@ -11,18 +11,23 @@ public struct MemoryLogStore: LogStore, Sendable {
   private var log: [Entry<Bytes>] = []
   /// How many entries in front of `log` are compacted away already.
   private var head = 0
+  /// The newest one last.
+  private var snapshots: [(snapshot: Snapshot, bytes: Bytes)] = []
+  private var reception: (progress: SnapshotReception, bytes: Bytes)?
 
   /// An empty store.
   public init() {}
 
   private var lastIndex: LogIndex { base.index.advanced(by: log.count - head) }
 
-  /// What the store holds; nil if it was never founded. The state machine is to be replayed from the log's beginning.
+  /// What the store holds; nil if it was never founded.
   public func recover() -> RecoveredState<Bytes>? {
     guard isFounded else { return nil }
+    let snapshot = snapshots.last { $0.snapshot.last.index >= base.index }?.snapshot
+    let applied = max(base.index, snapshot?.last.index ?? .zero)
     return RecoveredState(
       hardState: hardState, base: base, baseConfiguration: baseConfiguration, entries: Array(log[head...]),
-      commitIndex: max(commitIndex, base.index), appliedIndex: base.index)
+      commitIndex: max(commitIndex, applied), appliedIndex: applied, snapshot: snapshot)
   }
 
   /// Begins a log.
@@ -42,10 +47,11 @@ public struct MemoryLogStore: LogStore, Sendable {
   ///
   /// - Throws: ``StoreError`` if the write does not fit the log.
   public mutating func persist(
-    _ write: consuming PendingWrite, entries: ArraySlice<Entry<Bytes>>
+    _ write: consuming PendingWrite, entries: ArraySlice<Entry<Bytes>>, installing snapshot: Snapshot?
   ) throws(StoreError) -> DurableWrite {
     do {
-      try checkFit(write, entries, base: base.index, last: lastIndex)
+      try checkFit(write, entries, installing: snapshot, base: base.index, last: lastIndex)
+      if let snapshot { try install(snapshot) }
     } catch {
       write.abandon()
       throw error
@@ -55,6 +61,19 @@ public struct MemoryLogStore: LogStore, Sendable {
     log.removeLast(write.after.distance(to: lastIndex))
     log += entries
     return write.assumeDurable()
+  }
+
+  private mutating func install(_ snapshot: Snapshot) throws(StoreError) {
+    guard let received = reception, received.progress.fingerprint == snapshot.fingerprint,
+      received.progress.isComplete
+    else { throw .failed("the snapshot to be installed was not received completely") }
+    reception = nil
+    snapshots.append((snapshot, received.bytes))
+    log = []
+    head = 0
+    base = snapshot.last
+    baseConfiguration = snapshot.configuration
+    commitIndex = max(commitIndex, snapshot.last.index)
   }
 
   /// Forgets the log through `index`.
@@ -83,5 +102,51 @@ public struct MemoryLogStore: LogStore, Sendable {
     guard after >= base.index, through <= lastIndex, after <= through else { return nil }
     let start = head + base.index.distance(to: after)
     return log[start..<(start + after.distance(to: through))]
+  }
+}
+
+// MARK: - Snapshots
+
+extension MemoryLogStore {
+  /// False: a node in memory is never restarted from its store.
+  public var keepsLogBehindSnapshot: Bool { false }
+
+  /// Keeps a snapshot.
+  public mutating func save(_ snapshot: Snapshot, bytes: Bytes) { snapshots.append((snapshot, bytes)) }
+
+  /// Keeps a piece of a snapshot.
+  public mutating func receive(_ piece: InstallSnapshot, bytes: Bytes) -> Bool {
+    if piece.offset == 0 { reception = (SnapshotReception(piece), []) }
+    guard reception?.progress.continues(with: piece, bytes) == true else {
+      reception = nil
+      return false
+    }
+    reception?.progress.add(bytes)
+    reception?.bytes += bytes
+    guard let progress = reception?.progress, progress.isComplete, !progress.isSound else { return true }
+    reception = nil
+    return false
+  }
+
+  /// Throws away what was received of a snapshot.
+  public mutating func discardReceived(fingerprint: UInt64) {
+    if reception?.progress.fingerprint == fingerprint { reception = nil }
+  }
+
+  /// The bytes `[offset, offset + count)` of a snapshot; nil if there is no such snapshot, or it is shorter.
+  public func read(fingerprint: UInt64, offset: UInt64, count: Int) -> Bytes? {
+    let saved = snapshots.last { $0.snapshot.fingerprint == fingerprint }?.bytes
+    guard let bytes = saved ?? (reception?.progress.fingerprint == fingerprint ? reception?.bytes : nil),
+      offset <= UInt64(bytes.count), count <= bytes.count - Int(offset)
+    else { return nil }
+    return Bytes(bytes[Int(offset)..<(Int(offset) + count)])
+  }
+
+  /// Forgets every snapshot but the newest one and those with one of these fingerprints.
+  public mutating func retain(fingerprints: [UInt64]) {
+    guard let newest = snapshots.last?.snapshot.fingerprint else { return }
+    snapshots.removeAll {
+      $0.snapshot.fingerprint != newest && !fingerprints.contains($0.snapshot.fingerprint)
+    }
   }
 }

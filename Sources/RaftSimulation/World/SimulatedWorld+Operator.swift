@@ -1,0 +1,164 @@
+import RaftCore
+import RaftServer
+
+// The operator of a simulated cluster: he knows which hosts ought to take part, and brings that about through the leader.
+
+extension SimulatedWorld {
+  /// The host that leads, as far as it knows; of several, the one of the highest term.
+  var leader: Int? {
+    nodes.indices.filter { nodes[$0].driver?.node.isLeader == true && nodes[$0].pausedUntil <= now }
+      .max { (nodes[$0].driver?.node.term ?? .zero) < (nodes[$1].driver?.node.term ?? .zero) }
+  }
+
+  /// An operator's command. Returns whether there was anything to command.
+  func operate(_ kind: FaultKind, _ slot: Int, _ choice: inout RandomSource) -> Bool {
+    switch kind {
+    case .removeMember:
+      guard nodes.count(where: \.isWanted) > 1, nodes[slot].isWanted else { return false }
+      nodes[slot].isWanted = false
+    case .addMember: return letBack(&choice)
+    case .replaceMember: return replace(slot, &choice)
+    case .demote:
+      guard nodes.count(where: { $0.isWanted && !$0.isDemoted }) > 1 else { return false }
+      nodes[slot].isDemoted.toggle()
+    case .transfer, .stepDown, .leases, .priority: return command(kind, slot)
+    default: return false
+    }
+    return true
+  }
+
+  /// A host that takes no part is let back: as it is, or with an empty disk.
+  private func letBack(_ choice: inout RandomSource) -> Bool {
+    let idle = nodes.indices.filter { !nodes[$0].isWanted }
+    guard let slot = idle.randomElement(using: &choice) else { return false }
+    let isOut = nodes.allSatisfy { $0.configuration.member(nodes[slot].id) == nil || $0 === nodes[slot] }
+    if isOut, Bool.random(using: &choice) {
+      crash(slot)
+      replaceDisk(slot)
+    }
+    nodes[slot].isWanted = true
+    nodes[slot].isDemoted = false
+    return true
+  }
+
+  private func replace(_ slot: Int, _ choice: inout RandomSource) -> Bool {
+    let idle = nodes.indices.filter { !nodes[$0].isWanted && $0 != slot }
+    guard replacement == nil, nodes[slot].isWanted, let coming = idle.randomElement(using: &choice) else {
+      return false
+    }
+    nodes[coming].isWanted = true
+    nodes[coming].isDemoted = false
+    replacement = (slot, coming)
+    return true
+  }
+
+  private func command(_ kind: FaultKind, _ slot: Int) -> Bool {
+    guard let leader, let driver = nodes[leader].driver else { return false }
+    switch kind {
+    case .transfer:
+      tellTime(leader)
+      return (try? nodes[leader].driver?.transferLeadership(to: nodes[slot].id)) != nil
+    case .stepDown:
+      tellTime(leader)
+      nodes[leader].driver?.stepDown()
+      return true
+    case .leases:
+      guard allowsLeases else { return false }
+      return change([.useLeaseReads(!driver.node.configuration.usesLeaseReads)], at: leader)
+    case .priority:
+      guard driver.node.configuration.member(nodes[slot].id) != nil else { return false }
+      nodes[slot].priority = nodes[slot].priority == 0 ? 5 : 0
+      return change([.update(nodes[slot].member)], at: leader)
+    default: return false
+    }
+  }
+
+  // MARK: - Bringing about what is wanted
+
+  /// Takes the next step towards the members that are wanted.
+  func operate() {
+    guard !isFinale || reachable.count == nodes.count, let leader,
+      let configuration = nodes[leader].driver?.node.configuration, !configuration.isJoint
+    else { return }
+    for changes in steps(towardsWanted: configuration) where change(changes, at: leader) { return }
+  }
+
+  private func steps(towardsWanted configuration: Configuration) -> [[ConfigurationChange]] {
+    var steps: [[ConfigurationChange]] = []
+    let gone = configuration.members.map(\.id).filter { id in !nodes.contains { $0.id == id } }
+    for node in nodes {
+      let isVoter = configuration.voters.contains(node.id)
+      let isLearner = configuration.learners.contains(node.id)
+      if node.isWanted, !isVoter, !isLearner { steps.append([.addLearner(node.member)]) }
+      if node.isWanted, isLearner, !node.isDemoted { steps.append(promotion(of: node, gone, configuration)) }
+      if node.isWanted, isVoter, node.isDemoted, configuration.voters.count > 1 {
+        steps.append([.demote(node.id)])
+      }
+      if !node.isWanted, isVoter || isLearner, configuration.voters.count > 1 || isLearner {
+        steps.append([.remove(node.id)])
+      }
+    }
+    // Who is gone for good leaves when somebody else is there, or as a learner at once.
+    for id in gone where configuration.voters != [id] { steps.append([.remove(id)]) }
+    return steps
+  }
+
+  /// A newcomer takes over from one who is gone, or who is to leave for it, in one joint change.
+  private func promotion(
+    of node: SimulatedNode<Machine>, _ gone: [NodeID], _ configuration: Configuration
+  ) -> [ConfigurationChange] {
+    var changes = [ConfigurationChange.promote(node.id)]
+    if let lost = gone.first(where: { configuration.voters.contains($0) }) { changes.append(.remove(lost)) }
+    if let pair = replacement, nodes[pair.coming] === node {
+      let leaving = nodes[pair.leaving]
+      if configuration.voters.contains(leaving.id) {
+        changes.append(.remove(leaving.id))
+        leaving.isWanted = false
+      }
+      replacement = nil
+    }
+    return changes
+  }
+
+  /// Asks the leader for a change. Returns whether it has begun.
+  private func change(_ changes: [ConfigurationChange], at leader: Int) -> Bool {
+    tellTime(leader)
+    let deadline = nodes[leader].ticks(at: now + 500)
+    do throws(ConfigurationChangeError) {
+      _ = try nodes[leader].driver?.changeConfiguration(changes, deadline: deadline)
+      return true
+    } catch {
+      switch error {
+      case .termNotOpen: coverage.count(.changeRefusedTermNotOpen)
+      case .changeUnderWay: coverage.count(.changeRefusedUnderWay)
+      case .notCaughtUp: coverage.count(.changeRefusedNotCaughtUp)
+      default: break
+      }
+      return false
+    }
+  }
+
+  /// Counts what the configuration of a node has become.
+  func note(_ new: Configuration, after old: Configuration, at slot: Int, isLeader: Bool) {
+    recorder.note(
+      now, slot,
+      .configuration(
+        text: "voters \(new.voters.count)\(new.isJoint ? ", joint" : ""), learners \(new.learners.count)"))
+    guard isLeader else { return }
+    if new.isJoint, !old.isJoint { coverage.count(.membershipJointBegun) }
+    if !new.isJoint, old.isJoint { coverage.count(.membershipJointEnded) }
+    if new.usesLeaseReads != old.usesLeaseReads {
+      coverage.count(new.usesLeaseReads ? .membershipLeasesOn : .membershipLeasesOff)
+    }
+    if new.learners.contains(where: { old.member($0) == nil }) { coverage.count(.memberLearnerAdded) }
+    if new.voters.contains(where: { old.learners.contains($0) }) { coverage.count(.memberPromoted) }
+    if new.learners.contains(where: { old.voters.contains($0) }) { coverage.count(.memberDemoted) }
+    if old.members.contains(where: { new.member($0.id) == nil }) { coverage.count(.memberRemoved) }
+    if !new.voters.contains(nodes[slot].id), old.voters.contains(nodes[slot].id) {
+      coverage.count(.memberLeaderRemovedItself)
+    }
+    if new.members.contains(where: { member in old.member(member.id).map { $0 != member } ?? false }) {
+      coverage.count(.memberUpdated)
+    }
+  }
+}

@@ -1,0 +1,276 @@
+import RaftCore
+import RaftServer
+import RaftStore
+import RaftTransport
+
+/// A cluster in a simulated world: the shipped core, driver, applier, sessions, forwarding, codec and store run on
+/// simulated time, connections and disks, and one seed decides everything that happens. What the nodes do is checked at
+/// every step, and what the clients saw as they see it.
+final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatable {
+  let plan: SimulationPlan
+  let options: ReplicaOptions
+  let blank: Applier<Machine>
+  let nextOperation: (Int, inout RandomSource) -> SimulatedOperation<Machine>
+
+  // Each concern draws from a source of its own, so that leaving out one thing changes the others as little as possible.
+  var faultRandom: RandomSource
+  var networkRandom: RandomSource
+  var diskRandom: RandomSource
+  var clientRandom: RandomSource
+  var nodeRandom: RandomSource
+
+  var now: UInt64 = 0
+  var wheel = EventWheel<SimulatedEvent>()
+  var nodes: [SimulatedNode<Machine>] = []
+  var network: SimulatedNetwork
+  var clients: [SimulatedClient<Machine>] = []
+  var operations: [RecordedOperation<Machine>] = []
+  let schedule: [ScheduledFault]
+  var nextFault = 0
+  /// Incarnations that are gone for good.
+  var deadIncarnations: [NodeID] = []
+  /// A host that is to leave when another one, which has joined for it, can vote.
+  var replacement: (leaving: Int, coming: Int)?
+  /// Whether the leader may be asked to answer under leases; their safety needs clocks that do not leap.
+  let allowsLeases: Bool
+  /// Hosts that the clients ask.
+  var reachable: [Int] = []
+  var isFinale = false
+  /// Until when clients begin new operations at the end of the run.
+  var servesUntil: UInt64 = 0
+
+  var safety = SafetyChecker()
+  var reference: ReferenceChecker<Machine>
+  var coverage = Coverage()
+  var hash = TraceHash()
+  var recorder: Recorder
+  var lastLife: UInt64 = 0
+  var lastMessage: UInt64 = 0
+
+  init(
+    machine: Machine, plan: SimulationPlan,
+    next: @escaping (Int, inout RandomSource) -> SimulatedOperation<Machine>, eventsKept: Int = 0
+  ) {
+    precondition((1...9).contains(plan.nodes), "a simulated cluster has 1 to 9 nodes")
+    self.plan = plan
+    nextOperation = next
+    var random = RandomSource(seed: plan.seed)
+    faultRandom = RandomSource(seed: random.next())
+    networkRandom = RandomSource(seed: random.next())
+    diskRandom = RandomSource(seed: random.next())
+    clientRandom = RandomSource(seed: random.next())
+    nodeRandom = RandomSource(seed: random.next())
+    schedule = plan.schedule ?? plan.profile.schedule(ticks: plan.ticks, &faultRandom)
+    allowsLeases = Bool.random(using: &random)
+    options = Self.drawOptions(&random)
+    blank = Applier(machine, options: options)
+    reference = ReferenceChecker(blank)
+    network = SimulatedNetwork(count: plan.nodes, profile: plan.profile)
+    recorder = Recorder(
+      keeping: eventsKept, nodes: (1...plan.nodes).map { "10.0.0.\($0)" },
+      clients: (0..<plan.clients).map { "client \($0 + 1)" })
+    found()
+  }
+
+  /// Small limits, so that what they limit happens often; each run has others.
+  private static func drawOptions(_ random: inout RandomSource) -> ReplicaOptions {
+    var options = ReplicaOptions()
+    options.retainedEntries = Int.random(in: 0...30, using: &random)
+    options.logEntriesMax = Int.random(in: 20...200, using: &random)
+    options.snapshotEntries = Int.random(in: 10...120, using: &random)
+    options.sessionsMax = Int.random(in: 3...40, using: &random)
+    options.sessionOutcomesMax = 4
+    options.applyBytesMax = Bool.random(using: &random) ? 64 : 1 << 20
+    options.raft.snapshotChunkBytes = Int.random(in: 40...400, using: &random)
+    options.raft.snapshotRetryTicks = Int.random(in: 10...50, using: &random)
+    options.raft.messageEntriesMax = Bool.random(using: &random) ? 2 : 64
+    options.raft.inflightMessagesMax = Bool.random(using: &random) ? 2 : 64
+    options.raft.writeOverdueTicks = Int.random(in: 60...300, using: &random)
+    return options
+  }
+
+  private func found() {
+    let members = (1...plan.nodes).map {
+      Member(id: NodeID(nodeRandom.next() | 1), address: "10.0.0.\($0):5000", store: .durable)
+    }
+    guard let configuration = try? Configuration(voters: members) else {
+      preconditionFailure("drawn node ids differ")
+    }
+    for member in members {
+      let node = SimulatedNode<Machine>(id: member.id, address: member.address, configuration: configuration)
+      node.tasksMax = Int.random(in: 1...3, using: &nodeRandom)
+      node.offset = UInt64.random(in: 0...1000, using: &nodeRandom)
+      node.rate =
+        allowsLeases
+        ? UInt64.random(in: 980...1020, using: &nodeRandom)
+        : UInt64.random(in: 850...1150, using: &nodeRandom)
+      do {
+        try node.store.found(.founding(configuration))
+      } catch {
+        report("store", "an empty store cannot be founded: \(error)")
+      }
+      nodes.append(node)
+    }
+    reachable = Array(nodes.indices)
+    for slot in nodes.indices { start(slot) }
+    for from in nodes.indices {
+      for to in nodes.indices where from != to { wheel.schedule(.dial(from: from, to: to), at: 1) }
+    }
+    for client in 0..<plan.clients {
+      clients.append(SimulatedClient(usesSession: true))
+      wheel.schedule(.client(client), at: UInt64(client) + 1)
+    }
+  }
+
+  // MARK: - Time
+
+  /// Whether a rule was broken: the run is over then.
+  var isBroken: Bool { !safety.violations.isEmpty }
+
+  /// Lives through one tick.
+  func step() {
+    now += 1
+    strike()
+    for event in wheel.advance() { take(event) }
+    if now % 16 == 0 { operate() }
+    if now % 64 == 0 { for node in nodes where node.driver != nil { node.driver?.node.checkInvariants() } }
+    for slot in nodes.indices where nodes[slot].isDirty { serve(slot) }
+  }
+
+  private func take(_ event: SimulatedEvent) {
+    switch event {
+    case .frame(_, _, let to, _, _, _): takeAwake(event, at: to)
+    case .link(_, let slot, _, _, _), .disk(let slot, _), .wake(let slot, _): takeAwake(event, at: slot)
+    case .dial(let from, let to): dial(from, to)
+    case .flap(let from, let to, let left): flap(from, to, left: left)
+    case .end(let slot, let life): if nodes[slot].life == life { crash(slot) }
+    case .start(let slot): start(slot)
+    case .client(let client): act(client)
+    case .impatience(let client, let operation): repeatImpatiently(client, operation)
+    }
+  }
+
+  /// Brings an event to a process; to one that stands still, when it goes on.
+  private func takeAwake(_ event: SimulatedEvent, at slot: Int) {
+    let node = nodes[slot]
+    guard node.pausedUntil <= now else { return node.held.append(event) }
+    if !node.held.isEmpty {
+      let held = node.held
+      node.held = []
+      for event in held { process(event) }
+    }
+    process(event)
+  }
+
+  private func process(_ event: SimulatedEvent) {
+    switch event {
+    case .frame(let frame, let from, let to, let number, let generation, let life):
+      let isLost = nodes[to].life != life || network.links[network.place(from, to)].generation != generation
+      guard !isLost, nodes[to].driver != nil else { return recorder.note(now, from, .lost(message: number)) }
+      deliver(frame, from: from, to: to, number: number)
+    case .link(let change, let slot, let peer, let trafficClass, let life):
+      guard nodes[slot].life == life, nodes[slot].driver != nil else { return }
+      tellTime(slot)
+      switch change {
+      case .up: nodes[slot].driver?.linkUp(peer, trafficClass)
+      case .down: nodes[slot].driver?.linkDown(peer, trafficClass)
+      case .inboundDown: nodes[slot].driver?.inboundDown(peer, trafficClass)
+      }
+    case .disk(let slot, let life):
+      if nodes[slot].life == life, nodes[slot].driver != nil { tellTime(slot) }
+    case .wake(let slot, let life):
+      guard nodes[slot].life == life, nodes[slot].driver != nil else { return }
+      nodes[slot].wakeAt = .max
+      tellTime(slot)
+    default: break
+    }
+  }
+
+  /// Tells a process the time, as comes before every input.
+  func tellTime(_ slot: Int) {
+    let node = nodes[slot]
+    node.driver?.advance(to: node.moment(at: now))
+    node.isDirty = true
+  }
+
+  // MARK: - A process
+
+  /// Lets a process do what its inputs have made possible, and carries out its effects.
+  func serve(_ slot: Int) {
+    let node = nodes[slot]
+    guard node.driver != nil, node.pausedUntil <= now else { return }
+    node.isDirty = false
+    tellTime(slot)
+    repeat {
+      while node.driver?.flush() == true {}
+      noteTraces(slot)
+    } while workDisk(slot)
+    guard node.driver != nil else { return }
+    inspect(slot)
+    for outbox in node.driver?.effects.takeOutboxes() ?? [] {
+      if outbox.writer.count > 0, let target = nodes.firstIndex(where: { $0.id == outbox.peer }) {
+        send(outbox.writer.bytes, outbox.trafficClass, from: slot, to: target)
+      }
+    }
+    for completion in node.driver?.effects.takeCompletions() ?? [] { finish(completion, at: slot) }
+    for event in node.driver?.effects.takeEvents() ?? [] { note(event, at: slot) }
+    node.isDirty = false
+    scheduleWake(slot)
+  }
+
+  private func scheduleWake(_ slot: Int) {
+    let node = nodes[slot]
+    guard let deadline = node.driver?.nextDeadline else { return }
+    let tick = max(now + 1, node.now(at: deadline))
+    guard tick < node.wakeAt else { return }
+    node.wakeAt = tick
+    wheel.schedule(.wake(slot, life: node.life), at: tick)
+  }
+
+  private func note(_ event: ReplicaEvent, at slot: Int) {
+    switch event {
+    case .violation, .unreadableEntry, .storeFailed: report("driver", "\(nodes[slot].address): \(event)")
+    case .snapshotInstalled(let index):
+      recorder.note(now, slot, .snapshot(text: "installed through \(index)"))
+    case .roleChanged(let role, let term):
+      recorder.note(now, slot, .role(name: role.rawValue, term: term.rawValue))
+    default: break
+    }
+  }
+
+  private func noteTraces(_ slot: Int) {
+    for trace in nodes[slot].driver?.effects.takeTraces() ?? [] {
+      if let point = CoveragePoint(trace) { coverage.count(point) }
+      if case .appendRejected(_, let previous, _) = trace, let node = nodes[slot].driver?.node {
+        coverage.count(
+          previous.index > node.lastEntry.index ? .appendRejectedBehindTheLogsEnd : .appendRejectedOtherTerm)
+      }
+    }
+  }
+
+  private func inspect(_ slot: Int) {
+    guard let node = nodes[slot].driver?.node else { return }
+    let known = safety.committed.count
+    safety.inspect(node, life: nodes[slot].life)
+    if safety.committed.count > known { follow() }
+    if node.configuration != nodes[slot].configuration {
+      note(node.configuration, after: nodes[slot].configuration, at: slot, isLeader: node.isLeader)
+      nodes[slot].configuration = node.configuration
+    }
+    hash.add(now << 8 | UInt64(slot))
+    hash.add(node.term.rawValue << 32 ^ node.commitIndex.rawValue)
+    hash.add(node.lastEntry.index.rawValue)
+  }
+
+  /// The reference follows the committed log.
+  private func follow() {
+    var faults: [String] = []
+    reference.follow(safety.committed) { faults.append($0) }
+    for fault in faults { report("exactly once", fault) }
+  }
+
+  func report(_ checker: String, _ text: String) {
+    safety.report(checker, text)
+    recorder.note(now, 0, .violation(text: "\(checker): \(text)"))
+  }
+}

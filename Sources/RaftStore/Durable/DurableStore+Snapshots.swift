@@ -1,0 +1,192 @@
+import RaftCore
+
+// Snapshots in the data store, piece by piece.
+
+extension DurableStore: SnapshotStore {
+  /// True: after a restart the state machine is built from the snapshot and the log behind it.
+  public var keepsLogBehindSnapshot: Bool { true }
+
+  /// The most bytes in one stored piece.
+  private static var pieceBytesMax: Int { 1 << 20 }
+
+  /// Saves a snapshot under a generation of its own, and then lets it count.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func save(_ snapshot: Snapshot, bytes: Bytes) throws(StoreError) {
+    // The log was replaced while it was being taken, or a newer one was installed: it leads nowhere.
+    guard snapshot.last.index >= base.base.index, snapshot.last.index > base.snapshot?.last.index ?? .zero
+    else { return }
+    lastGeneration += 1
+    var offset = 0
+    while offset < bytes.count {
+      let end = min(bytes.count, offset + Self.pieceBytesMax)
+      try put(Bytes(bytes[offset..<end]), generation: lastGeneration, offset: UInt64(offset))
+      offset = end
+    }
+    try data.flush()
+    makeCurrent(snapshot, generation: lastGeneration)
+    putBase()
+    try commitBatch()
+  }
+
+  /// Stores a piece of a snapshot that another node sends.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func receive(_ piece: InstallSnapshot, bytes: Bytes) throws(StoreError) -> Bool {
+    if piece.offset == 0 {
+      try dropReception()
+      lastGeneration += 1
+      reception = (lastGeneration, SnapshotReception(piece))
+    }
+    guard let generation = reception?.generation, reception?.progress.continues(with: piece, bytes) == true
+    else {
+      try dropReception()
+      return false
+    }
+    if !bytes.isEmpty { try put(bytes, generation: generation, offset: piece.offset) }
+    reception?.progress.add(bytes)
+    guard let progress = reception?.progress, progress.isComplete, !progress.isSound else { return true }
+    try dropReception()
+    return false
+  }
+
+  /// Throws away what was received of a snapshot.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func discardReceived(fingerprint: UInt64) throws(StoreError) {
+    if reception?.progress.fingerprint == fingerprint { try dropReception() }
+  }
+
+  /// The bytes `[offset, offset + count)` of a snapshot; nil if there is no such snapshot, or it is shorter.
+  ///
+  /// - Throws: ``StoreError/corrupt(_:)`` if they are damaged.
+  public func read(fingerprint: UInt64, offset: UInt64, count: Int) throws(StoreError) -> Bytes? {
+    guard let generation = generation(of: fingerprint) else { return nil }
+    var content: Bytes = []
+    let end = offset + UInt64(count)
+    // The piece in which the range begins may begin before it, by less than the longest piece.
+    let first = offset > UInt64(UInt32.max) ? offset - UInt64(UInt32.max) : 0
+    try scanPieces(of: generation, from: first) { start, piece in
+      guard start < end else { return false }
+      let stop = start + UInt64(piece.count)
+      if stop > offset, start <= offset + UInt64(content.count) {
+        content += piece[Int(max(offset, start) - start)..<Int(min(end, stop) - start)]
+      }
+      return stop < end
+    }
+    return content.count == count ? content : nil
+  }
+
+  /// Forgets every snapshot but the node's own and those with one of these fingerprints.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func retain(fingerprints: [UInt64]) throws(StoreError) {
+    for former in kept where !fingerprints.contains(former.snapshot.fingerprint) {
+      try remove(generation: former.generation)
+    }
+    kept.removeAll { !fingerprints.contains($0.snapshot.fingerprint) }
+  }
+
+  /// Lets the received snapshot take the place of snapshot and log, in the batch that is being gathered.
+  mutating func install(_ snapshot: Snapshot) throws(StoreError) {
+    guard let received = reception, received.progress.fingerprint == snapshot.fingerprint,
+      received.progress.isComplete
+    else { throw .failed("the snapshot to be installed was not received completely") }
+    try data.flush()
+    reception = nil
+    makeCurrent(snapshot, generation: received.generation)
+    base.base = snapshot.last
+    base.baseConfiguration = snapshot.configuration
+    lastIndex = snapshot.last.index
+    commitIndex = max(commitIndex, snapshot.last.index)
+    batch.deleteRange(from: StoredKey.entry(.zero), to: StoredKey.entriesEnd)
+    putBase()
+  }
+
+  /// Checks that a snapshot is whole.
+  func verify(_ snapshot: Snapshot) throws(StoreError) {
+    var fingerprint = SnapshotFingerprint()
+    var count: UInt64 = 0
+    var isWhole = true
+    try scanPieces(of: base.generation, from: 0) { offset, piece in
+      isWhole = isWhole && offset == count
+      count += UInt64(piece.count)
+      fingerprint.add(piece)
+      return isWhole
+    }
+    guard isWhole, count == snapshot.bytes, fingerprint.value == snapshot.fingerprint else {
+      throw .corrupt("the snapshot that ends at entry \(snapshot.last) is damaged or incomplete")
+    }
+  }
+
+  /// Removes pieces that belong to nothing: of a reception, or of a saving, that a crash has ended.
+  mutating func removeStrayPieces() throws(StoreError) {
+    lastGeneration = base.generation
+    if base.generation > 0 {
+      batch.deleteRange(
+        from: StoredKey.piece(generation: 0, offset: 0),
+        to: StoredKey.piece(generation: base.generation, offset: 0))
+    }
+    batch.deleteRange(
+      from: StoredKey.piece(generation: base.generation + 1, offset: 0), to: StoredKey.piecesEnd)
+    try data.apply(batch)
+    batch.removeAll()
+  }
+
+  // MARK: - Pieces
+
+  private mutating func makeCurrent(_ snapshot: Snapshot, generation: UInt64) {
+    if let former = base.snapshot { kept.append((base.generation, former)) }
+    base.snapshot = snapshot
+    base.generation = generation
+  }
+
+  private func generation(of fingerprint: UInt64) -> UInt64? {
+    if base.snapshot?.fingerprint == fingerprint { return base.generation }
+    if let former = kept.first(where: { $0.snapshot.fingerprint == fingerprint }) { return former.generation }
+    return reception?.progress.fingerprint == fingerprint ? reception?.generation : nil
+  }
+
+  private mutating func put(_ bytes: Bytes, generation: UInt64, offset: UInt64) throws(StoreError) {
+    let key = StoredKey.piece(generation: generation, offset: offset)
+    var piece = WriteBatch()
+    piece.put(StoredRecord.write(key) { $0.writeRaw(bytes) }, for: key)
+    try data.apply(piece)
+  }
+
+  private mutating func dropReception() throws(StoreError) {
+    guard let dropped = reception else { return }
+    reception = nil
+    try remove(generation: dropped.generation)
+  }
+
+  private mutating func remove(generation: UInt64) throws(StoreError) {
+    var removal = WriteBatch()
+    removal.deleteRange(
+      from: StoredKey.piece(generation: generation, offset: 0),
+      to: StoredKey.piece(generation: generation + 1, offset: 0))
+    try data.apply(removal)
+  }
+
+  private func scanPieces(
+    of generation: UInt64, from offset: UInt64, _ visit: (UInt64, Bytes) -> Bool
+  ) throws(StoreError) {
+    var fault: StoreError?
+    try data.scan(
+      from: StoredKey.piece(generation: generation, offset: offset),
+      to: StoredKey.piece(generation: generation + 1, offset: 0)
+    ) { key, record in
+      do throws(StoreError) {
+        let place = StoredKey.place(of: key)?.offset ?? 0
+        let piece = try StoredRecord.read(key, record, "the piece at \(place) of snapshot \(generation)") {
+          reader throws(MalformedBytes) in try reader.readRaw(reader.remaining)
+        }
+        return visit(place, piece)
+      } catch {
+        fault = error
+        return false
+      }
+    }
+    if let fault { throw fault }
+  }
+}

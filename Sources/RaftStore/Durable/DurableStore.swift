@@ -1,0 +1,195 @@
+import RaftCore
+
+/// Log, hard state and snapshots of one replica on stable storage, in two ordered stores.
+///
+/// *Consensus* holds what the protocol promises; every write to it is one batch and one sync. *Data* holds snapshots of the
+/// state machine, in pieces, each snapshot under a generation of its own. They are two, because a copy of the data is
+/// given to other nodes, and this node's vote and log must never be in it.
+///
+/// What makes a generation count is the base record in the consensus store, which names it together with the beginning of
+/// the log behind it. It is written, in one batch with everything else that changes, after the generation's pieces are
+/// on stable storage. So a crash at any instant leaves the old snapshot with the old log, or the new one with the new.
+public struct DurableStore<Backend: OrderedStore>: LogStore {
+  var consensus: Backend
+  var data: Backend
+  /// What the base record says.
+  var base = BaseRecord(base: .zero, baseConfiguration: nil, generation: 0, snapshot: nil)
+  var isFounded = false
+  var lastIndex = LogIndex.zero
+  var commitIndex = LogIndex.zero
+  var batch = WriteBatch()
+
+  // Snapshots besides the one that the base record names.
+  /// Former snapshots that are kept because they are being sent.
+  var kept: [(generation: UInt64, snapshot: Snapshot)] = []
+  var reception: (generation: UInt64, progress: SnapshotReception)?
+  var lastGeneration: UInt64 = 0
+
+  /// Opens the stores; ``recover()`` comes next.
+  public init(consensus: Backend, data: Backend) {
+    self.consensus = consensus
+    self.data = data
+  }
+
+  /// Begins a log.
+  ///
+  /// - Throws: ``StoreError/notEmpty`` if there is one already.
+  public mutating func found(_ state: RecoveredState<Bytes>) throws(StoreError) {
+    guard !isFounded else { throw .notEmpty }
+    base = BaseRecord(
+      base: state.base, baseConfiguration: state.baseConfiguration, generation: 0, snapshot: nil)
+    lastIndex = state.base.index.advanced(by: state.entries.count)
+    commitIndex = state.commitIndex
+    putBase()
+    putState(state.hardState)
+    for entry in state.entries { put(entry) }
+    try commitBatch()
+    isFounded = true
+  }
+
+  /// Makes a write durable with one batch and one sync.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func persist(
+    _ write: consuming PendingWrite, entries: ArraySlice<Entry<Bytes>>, installing snapshot: Snapshot?
+  ) throws(StoreError) -> DurableWrite {
+    do {
+      try checkFit(write, entries, installing: snapshot, base: base.base.index, last: lastIndex)
+      if let snapshot { try install(snapshot) }
+      if write.after < lastIndex {
+        batch.deleteRange(from: StoredKey.entry(write.after.next), to: StoredKey.entriesEnd)
+      }
+      lastIndex = write.through
+      commitIndex = max(commitIndex, min(write.commitIndex, write.through))
+      putState(write.hardState)
+      for entry in entries { put(entry) }
+      try commitBatch()
+    } catch {
+      write.abandon()
+      throw error
+    }
+    return write.assumeDurable()
+  }
+
+  /// Forgets the log through `index`. It needs no sync: batches become durable in order, and a log that comes back longer
+  /// after a crash does no harm.
+  ///
+  /// - Throws: ``StoreError`` if the log does not reach so far, or the state machine could not be built anew.
+  public mutating func compact(through index: LogIndex) throws(StoreError) {
+    guard index > base.base.index else { return }
+    guard index <= lastIndex else { throw .gap(last: lastIndex, first: index) }
+    guard index <= base.snapshot?.last.index ?? .zero else {
+      throw .failed("the log can be compacted as far as a saved snapshot reaches, and not to \(index)")
+    }
+    guard let dropped = try entries(after: base.base.index, through: index), let last = dropped.last else {
+      throw .gap(last: lastIndex, first: index)
+    }
+    for entry in dropped {
+      guard case .configuration(let configuration) = entry.content else { continue }
+      base.baseConfiguration = IndexedConfiguration(index: entry.id.index, configuration: configuration)
+    }
+    base.base = last.id
+    batch.deleteRange(from: StoredKey.entry(.zero), to: StoredKey.entry(index.next))
+    putBase()
+    try consensus.apply(batch)
+    batch.removeAll()
+  }
+
+  /// The entries `(after, through]`; nil if some of them are not held.
+  ///
+  /// - Throws: ``StoreError`` if one of them is damaged.
+  public func entries(after: LogIndex, through: LogIndex) throws(StoreError) -> ArraySlice<Entry<Bytes>>? {
+    guard after >= base.base.index, through <= lastIndex, after <= through else { return nil }
+    let entries = try readEntries(from: after.next, to: through.next)
+    return entries.count == after.distance(to: through) ? entries[...] : nil
+  }
+
+  // MARK: - Records
+
+  mutating func putState(_ hardState: HardState) {
+    let record = StateRecord(hardState: hardState, lastIndex: lastIndex, commitIndex: commitIndex)
+    batch.put(StoredRecord.write(StoredKey.state) { record.encode(into: &$0) }, for: StoredKey.state)
+  }
+
+  mutating func putBase() {
+    let record = base
+    batch.put(StoredRecord.write(StoredKey.base) { record.encode(into: &$0) }, for: StoredKey.base)
+  }
+
+  mutating func put(_ entry: Entry<Bytes>) {
+    let key = StoredKey.entry(entry.id.index)
+    batch.put(StoredRecord.write(key) { entry.encode(into: &$0) }, for: key)
+  }
+
+  /// Applies what was gathered, and syncs it. What failed is not tried again on the same store.
+  mutating func commitBatch() throws(StoreError) {
+    try consensus.apply(batch)
+    batch.removeAll()
+    try consensus.sync()
+  }
+}
+
+/// What stands under ``StoredKey/state``.
+struct StateRecord: ByteCodable {
+  var hardState: HardState
+  /// Index of the last entry, by which a missing end of the log is noticed.
+  var lastIndex: LogIndex
+  /// Known committed at the time.
+  var commitIndex: LogIndex
+
+  init(hardState: HardState, lastIndex: LogIndex, commitIndex: LogIndex) {
+    self.hardState = hardState
+    self.lastIndex = lastIndex
+    self.commitIndex = commitIndex
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    writer.write(hardState.term.rawValue)
+    (hardState.votedFor?.rawValue).encode(into: &writer)
+    writer.write(lastIndex.rawValue)
+    writer.write(commitIndex.rawValue)
+  }
+
+  init(from reader: inout ByteReader) throws(MalformedBytes) {
+    let term = Term(try reader.readUInt64())
+    let vote = try UInt64?(from: &reader)
+    hardState = HardState(term: term, votedFor: vote.map { NodeID($0) })
+    lastIndex = LogIndex(try reader.readUInt64())
+    commitIndex = LogIndex(try reader.readUInt64())
+  }
+}
+
+/// What stands under ``StoredKey/base``.
+struct BaseRecord: ByteCodable {
+  /// The entry before the first one retained.
+  var base: EntryID
+  /// The configuration in force there; nil while the log is whole.
+  var baseConfiguration: IndexedConfiguration?
+  /// Where in the data store the snapshot is.
+  var generation: UInt64
+  /// The snapshot from which the state machine starts; nil if it starts empty.
+  var snapshot: Snapshot?
+
+  init(
+    base: EntryID, baseConfiguration: IndexedConfiguration?, generation: UInt64, snapshot: Snapshot?
+  ) {
+    self.base = base
+    self.baseConfiguration = baseConfiguration
+    self.generation = generation
+    self.snapshot = snapshot
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    base.encode(into: &writer)
+    baseConfiguration.encode(into: &writer)
+    writer.write(generation)
+    snapshot.encode(into: &writer)
+  }
+
+  init(from reader: inout ByteReader) throws(MalformedBytes) {
+    base = try EntryID(from: &reader)
+    baseConfiguration = try IndexedConfiguration?(from: &reader)
+    generation = try reader.readUInt64()
+    snapshot = try Snapshot?(from: &reader)
+  }
+}

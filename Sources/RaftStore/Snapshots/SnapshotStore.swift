@@ -1,0 +1,89 @@
+import RaftCore
+
+/// Where a node keeps snapshots of its state machine: those it takes itself, and the one it receives.
+///
+/// The newest one that was saved or installed is the node's own: after a crash the state machine starts from it. Others are
+/// kept only while they are being sent to somebody.
+public protocol SnapshotStore {
+  /// Whether the log may be forgotten only as far as a saved snapshot reaches: a store whose node can be restarted builds
+  /// the state machine anew from the snapshot and the log behind it.
+  var keepsLogBehindSnapshot: Bool { get }
+
+  /// Saves a snapshot of this node's state machine, and returns once it is durable.
+  ///
+  /// - Parameters:
+  ///   - snapshot: What the bytes stand for; its fingerprint is ``SnapshotFingerprint`` of them.
+  ///   - bytes: The whole snapshot.
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func save(_ snapshot: Snapshot, bytes: Bytes) throws(StoreError)
+
+  /// Stores a piece of a snapshot that another node sends. It need not be durable yet. A piece at offset 0 begins anew.
+  ///
+  /// - Returns: False if the piece was the last one and the whole is not what its fingerprint says, or if the piece does
+  ///   not continue what is there: what was received is thrown away then.
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func receive(_ piece: InstallSnapshot, bytes: Bytes) throws(StoreError) -> Bool
+
+  /// Throws away what was received of a snapshot; without effect if nothing was.
+  mutating func discardReceived(fingerprint: UInt64) throws(StoreError)
+
+  /// The bytes `[offset, offset + count)` of a snapshot, saved or received; nil if there is no such snapshot, or it is
+  /// shorter.
+  ///
+  /// - Throws: ``StoreError/corrupt(_:)`` if they are damaged.
+  func read(fingerprint: UInt64, offset: UInt64, count: Int) throws(StoreError) -> Bytes?
+
+  /// Forgets every snapshot but the node's own and those with one of these fingerprints.
+  mutating func retain(fingerprints: [UInt64]) throws(StoreError)
+}
+
+/// Names the bytes of a snapshot: their number and their checksum. Machines that write equal states as equal bytes get
+/// equal fingerprints, so that a transfer which one leader began can be continued by the next.
+public struct SnapshotFingerprint: Hashable, Sendable {
+  private var count: UInt64 = 0
+  private var checksum: UInt32 = 0
+
+  /// The fingerprint of nothing.
+  public init() {}
+
+  /// The fingerprint of `bytes`.
+  public init(of bytes: Bytes) { add(bytes) }
+
+  /// Adds what follows.
+  public mutating func add(_ bytes: Bytes) {
+    checksum = Checksum.crc32c(bytes, in: 0..<bytes.count, seed: checksum)
+    count += UInt64(bytes.count)
+  }
+
+  /// The fingerprint as the protocol carries it.
+  public var value: UInt64 { (count & 0xFFFF_FFFF) << 32 | UInt64(checksum) }
+}
+
+/// How much of a snapshot has been received.
+struct SnapshotReception: Sendable {
+  let fingerprint: UInt64
+  let bytes: UInt64
+  private(set) var received: UInt64 = 0
+  private var running = SnapshotFingerprint()
+
+  init(_ piece: InstallSnapshot) {
+    fingerprint = piece.fingerprint
+    bytes = piece.bytes
+  }
+
+  /// Whether `piece` is what comes next.
+  func continues(with piece: InstallSnapshot, _ content: Bytes) -> Bool {
+    piece.fingerprint == fingerprint && piece.bytes == bytes && piece.offset == received
+      && content.count == Int(piece.count) && piece.end <= bytes
+  }
+
+  mutating func add(_ content: Bytes) {
+    received += UInt64(content.count)
+    running.add(content)
+  }
+
+  /// Whether the last byte is there.
+  var isComplete: Bool { received == bytes }
+  /// Whether what was received is what was announced.
+  var isSound: Bool { running.value == fingerprint }
+}
