@@ -141,7 +141,9 @@ struct Progress: Sendable {
   /// Ends the round of catching up if the peer has come as far as the log reached at its beginning, and begins the next.
   mutating func noteRound(lastIndex: LogIndex, now: Ticks) {
     guard match >= round.target else { return }
-    lastRoundTicks = now.rawValue - round.start.rawValue
+    // With the whole log there, the next round is over as soon as it begins: in a cluster without proposals, a learner
+    // that took long to get there would otherwise never be told from one that cannot keep up.
+    lastRoundTicks = match >= lastIndex ? 0 : now.rawValue - round.start.rawValue
     round = (lastIndex, now)
   }
 

@@ -84,7 +84,7 @@ enum CoveragePoint: Int, CaseIterable {
   case membershipChangeOverwritten, changeRefusedTermNotOpen, changeRefusedUnderWay, changeRefusedNotCaughtUp
   // Snapshots.
   case snapshotTaken, snapshotStarted, snapshotFinished, snapshotRefused, snapshotInstalled, snapshotDiscarded
-  case snapshotPieceStored, snapshotPieceRefused, snapshotOvertaken, logCompacted
+  case snapshotPieceStored, snapshotPieceRefused, logCompacted
   // Starts.
   case startFromLog, startFromSnapshot, startAsNewIncarnation, startRefusedDamage, startRefusedFullDisk
   case unsyncedWritesLost, processStoppedByItsDisk

@@ -35,6 +35,8 @@ public enum FaultKind: String, CaseIterable, Hashable, Sendable {
   case isolate
   /// For a while many messages are lost.
   case lossBurst
+  /// A byte of the next piece of a snapshot is another one when it arrives, under the eyes of the frame's checksum.
+  case garble
   /// The network is whole again.
   case heal
 
@@ -125,6 +127,7 @@ public struct SimulationProfile: Hashable, Sendable {
   ]
   private static let networkFaults: [(FaultKind, Int)] = [
     (.breakLink, 60), (.flap, 6), (.cut, 15), (.cutOneWay, 12), (.bridge, 8), (.isolate, 15), (.lossBurst, 8),
+    (.garble, 12),
     (.heal, 45),
   ]
   private static let diskFaults: [(FaultKind, Int)] = [

@@ -52,6 +52,8 @@ struct SimulatedNetwork {
   var lossPerMille: Int
   var duplicatePerMille: Int
   var delayTicksMax: Int
+  /// Whether the next piece of a snapshot arrives garbled.
+  var garblesNextPiece = false
   /// Until when many messages are lost.
   var burstUntil: UInt64 = 0
 

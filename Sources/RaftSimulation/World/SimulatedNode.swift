@@ -68,7 +68,7 @@ final class SimulatedNode<Machine: StateMachine> {
   /// The first true tick at which its clock shows `ticks`.
   func now(at ticks: Ticks) -> UInt64 {
     guard ticks.rawValue > offset else { return 0 }
-    return ((ticks.rawValue - offset) * 1000 + rate - 1) / rate
+    return (min(ticks.rawValue - offset, 1 << 40) * 1000 + rate - 1) / rate
   }
 
   func moment(at now: UInt64) -> Moment {

@@ -94,7 +94,15 @@ extension SimulatedWorld {
       let client = clients.firstIndex(where: { client in
         client.operation?.attempts.contains { $0 == (slot, life, ticket) } ?? false
       })
-    else { return }
+    else {
+      // Nobody asked, or the client has its answer from another node: then it is the end of a change of members.
+      if case .write(_, .failure(.notExecuted(.leadershipLost))) = completion,
+        changeTickets.contains(where: { $0 == (slot, life, ticket) })
+      {
+        coverage.count(.membershipChangeOverwritten)
+      }
+      return
+    }
     clients[client].operation?.attempts.removeAll { $0 == (slot, life, ticket) }
     switch completion {
     case .read(_, .success(let answer)): didRead(client, answer)

@@ -35,6 +35,11 @@ extension SimulatedWorld {
     let node = nodes[slot]
     guard let task = node.driver?.takeDiskTask(isDetached: true) else { return false }
     if let core = node.driver?.node { safety.inspectWrite(task.entries, of: core) }
+    switch task.name {
+    case "compact": coverage.count(.logCompacted)
+    case "discard": coverage.count(.snapshotDiscarded)
+    default: break
+    }
     if recorder.isOn {
       let name = task.name
       recorder.note(now, slot, .wrote(text: name))

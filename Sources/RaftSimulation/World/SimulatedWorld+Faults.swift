@@ -70,6 +70,7 @@ extension SimulatedWorld {
       guard nodes.count > (kind == .bridge ? 2 : 1) else { return false }
       part(kind, slot, &choice)
     case .lossBurst: network.burstUntil = now + UInt64.random(in: 20...300, using: &choice)
+    case .garble: network.garblesNextPiece = true
     case .heal:
       guard network.blocked.contains(true) else { return false }
       network.heal()

@@ -85,7 +85,9 @@ extension SimulatedWorld {
       if isAnswered, leader != nil { break }
     }
     servesUntil = 0
-    if now >= deadline { report("liveness", "\(who) answers no writes within \(plan.recoveryTicks) ticks") }
+    if now >= deadline {
+      report("liveness", "\(who) answers no writes within \(plan.recoveryTicks) ticks: \(situation)")
+    }
   }
 
   /// Demands that the members that are there agree on everything.
@@ -119,10 +121,13 @@ extension SimulatedWorld {
   /// Everything that somebody needs who asks why nothing moves.
   private var situation: String {
     nodes.enumerated().map { slot, host in
-      guard let node = host.driver?.node else { return "\(host.address) is down" }
+      guard let node = host.driver?.node else {
+        return "\(host.address) \(host.id) is down, suspect \(host.isSuspect)"
+      }
       return
-        "\(host.address) \(reachable.contains(slot) ? "" : "(away) ")\(node.role) term \(node.term) log \(node.lastEntry) commit \(node.commitIndex) applied \(node.appliedIndex) voters \(node.configuration.voters) joint \(node.configuration.isJoint) wanted \(host.isWanted)"
-    }.joined(separator: "; ") + "; clients busy: \(clients.count { $0.operation != nil })"
+        "\(host.address) \(host.id) \(reachable.contains(slot) ? "" : "(away) ")\(node.role) term \(node.term) log \(node.lastEntry) commit \(node.commitIndex) applied \(node.appliedIndex) voters \(node.configuration.voters) joint \(node.configuration.isJoint) wanted \(host.isWanted) demoted \(host.isDemoted)"
+    }.joined(separator: "; ")
+      + "; clients busy: \(clients.count { $0.operation != nil }); gone for good: \(deadIncarnations)"
   }
 
   private func judgeTheEnd() {

@@ -82,7 +82,18 @@ extension SimulatedWorld {
       coverage.count(.clientWriteForwarded)
     }
     // The handshake has told both sides who the other is.
-    nodes[to].driver?.receive(frame, from: frame.header.sender)
+    nodes[to].driver?.receive(garbled(frame) ?? frame, from: frame.header.sender)
+  }
+
+  /// The frame with another last byte, if it is the piece of a snapshot that is to arrive so; its bytes come last.
+  private func garbled(_ frame: Frame) -> Frame? {
+    guard network.garblesNextPiece, frame.header.kind == .message, frame.header.trafficClass == .bulk,
+      let last = frame.bodyRange.last
+    else { return nil }
+    network.garblesNextPiece = false
+    var buffer = frame.buffer
+    buffer[last] ^= 0x40
+    return Frame(header: frame.header, buffer: buffer, bodyRange: frame.bodyRange)
   }
 
   /// Which branch an append, or the answer to one, takes.

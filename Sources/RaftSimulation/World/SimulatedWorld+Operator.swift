@@ -14,17 +14,21 @@ extension SimulatedWorld {
   func operate(_ kind: FaultKind, _ slot: Int, _ choice: inout RandomSource) -> Bool {
     switch kind {
     case .removeMember:
-      guard nodes.count(where: \.isWanted) > 1, nodes[slot].isWanted else { return false }
+      guard nodes[slot].isWanted, hasOtherVoter(than: slot) else { return false }
       nodes[slot].isWanted = false
     case .addMember: return letBack(&choice)
     case .replaceMember: return replace(slot, &choice)
     case .demote:
-      guard nodes.count(where: { $0.isWanted && !$0.isDemoted }) > 1 else { return false }
+      guard nodes[slot].isDemoted || hasOtherVoter(than: slot) else { return false }
       nodes[slot].isDemoted.toggle()
     case .transfer, .stepDown, .leases, .priority: return command(kind, slot)
     default: return false
     }
     return true
+  }
+
+  private func hasOtherVoter(than slot: Int) -> Bool {
+    nodes.indices.contains { $0 != slot && nodes[$0].isWanted && !nodes[$0].isDemoted }
   }
 
   /// A host that takes no part is let back: as it is, or with an empty disk.
@@ -111,21 +115,26 @@ extension SimulatedWorld {
     if let lost = gone.first(where: { configuration.voters.contains($0) }) { changes.append(.remove(lost)) }
     if let pair = replacement, nodes[pair.coming] === node {
       let leaving = nodes[pair.leaving]
-      if configuration.voters.contains(leaving.id) {
-        changes.append(.remove(leaving.id))
-        leaving.isWanted = false
-      }
-      replacement = nil
+      if configuration.voters.contains(leaving.id) { changes.append(.remove(leaving.id)) }
     }
     return changes
   }
 
-  /// Asks the leader for a change. Returns whether it has begun.
+  /// Asks the leader for a change, unless it would leave too few voters that live. Returns whether it has begun.
   private func change(_ changes: [ConfigurationChange], at leader: Int) -> Bool {
+    guard let target = try? nodes[leader].driver?.node.configuration.applying(changes) else { return false }
+    let alive = target.voters.count { voter in nodes.contains { $0.id == voter && !$0.isSuspect } }
+    guard 2 * alive > target.voters.count else { return false }
     tellTime(leader)
     let deadline = nodes[leader].ticks(at: now + 500)
     do throws(ConfigurationChangeError) {
-      _ = try nodes[leader].driver?.changeConfiguration(changes, deadline: deadline)
+      if let ticket = try nodes[leader].driver?.changeConfiguration(changes, deadline: deadline) {
+        changeTickets = changeTickets.suffix(20) + [(leader, nodes[leader].life, ticket)]
+      }
+      if let pair = replacement, changes.contains(.promote(nodes[pair.coming].id)) {
+        nodes[pair.leaving].isWanted = false
+        replacement = nil
+      }
       return true
     } catch {
       switch error {

@@ -31,6 +31,8 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   var deadIncarnations: [NodeID] = []
   /// A host that is to leave when another one, which has joined for it, can vote.
   var replacement: (leaving: Int, coming: Int)?
+  /// Changes of members that were begun, by node, life and ticket.
+  var changeTickets: [(Int, UInt64, UInt64)] = []
   /// Whether the leader may be asked to answer under leases; their safety needs clocks that do not leap.
   let allowsLeases: Bool
   /// Hosts that the clients ask.
