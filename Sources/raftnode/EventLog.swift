@@ -35,8 +35,7 @@ struct EventLog: Sendable {
       }
       logged.append(line.message)
     case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable,
-      .memberLeftBehind,
-      .unreadableEntry, .storeFailed, .stopped:
+      .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .storeFailed, .stopped:
       break
     }
     lines.append(line)
@@ -55,7 +54,7 @@ struct EventLog: Sendable {
 
   static func level(of event: ReplicaEvent) -> Logger.Level {
     switch event {
-    case .waiting, .founded, .memberReachable, .stopped: .info
+    case .waiting, .founded, .memberReachable, .snapshotInstalled, .stopped: .info
     case .roleChanged(let role, _): role == .candidate ? .debug : .info
     case .leaderChanged(let address, _): address == nil ? .notice : .info
     case .memberUnreachable, .memberLeftBehind, .foundersDiffer, .refused, .violation: .warning

@@ -9,7 +9,8 @@ let start = clock.now
 var acked = 0
 var bad = 0
 for seed in from..<(from + count) {
-  let report = Simulation.ofRegisters(SimulationPlan(seed: seed, profile: profile, nodes: nodes, ticks: ticks)).run()
+  let report = RegisterSimulation(SimulationPlan(seed: seed, profile: profile, nodes: nodes, ticks: ticks))
+    .run()
   total.add(report.coverage)
   acked += report.acknowledged
   if !report.violations.isEmpty {
@@ -17,7 +18,11 @@ for seed in from..<(from + count) {
     print("seed \(seed) at tick \(report.ticks): \(report.violations.prefix(2))")
     if bad >= 8 { break }
   }
-  if count == 1 { print("hash \(report.traceHash) acked \(report.acknowledged) committed \(report.committed) unknown \(report.unknown)") }
+  if count == 1 {
+    print(
+      "hash \(report.traceHash) acked \(report.acknowledged) committed \(report.committed) unknown \(report.unknown)"
+    )
+  }
 }
 let seconds = (clock.now - start) / .seconds(1)
 print("bad \(bad); acked \(acked); \(seconds) s; simulated s per s: \(Double(count * ticks) / 100 / seconds)")

@@ -15,7 +15,7 @@ struct DriverLimitTests {
     let refusal = ForwardReply(number: ticket, boot: network.drivers[follower].boot, result: .refused)
     try network.serve(follower)
     for _ in 0..<50 {
-      network.drivers[follower].receive(refusal, from: network.drivers[leader].id)
+      network.drivers[follower].core.receive(refusal, from: network.drivers[leader].id)
       try network.serve(follower)
     }
     #expect(network.frames.count { $0.frame.header.kind == .forward } == 1)
@@ -37,9 +37,9 @@ struct DriverLimitTests {
     try network.serve(0)
     network.now += 10
     try network.serve(0)
-    #expect(network.drivers[0].requests.count == 0)
-    #expect(network.drivers[0].waiting.isEmpty)
-    #expect(network.drivers[0].reads.ask(now: Ticks(network.now + 1_000)) == nil)
+    #expect(network.drivers[0].core.requests.count == 0)
+    #expect(network.drivers[0].core.waiting.isEmpty)
+    #expect(network.drivers[0].core.reads.ask(now: Ticks(network.now + 1_000)) == nil)
   }
 
   @Test("large commands are compacted by their bytes, whatever their number")

@@ -25,7 +25,12 @@ struct SessionTableTests {
   }
 
   private func applier(sessions: Int = 10, outcomes: Int = 10) -> Applier<Register> {
-    Applier(Register(), sessionsMax: sessions, outcomesMax: outcomes)
+    var applier = Applier(Register(), sessionsMax: sessions, outcomesMax: outcomes)
+    for index in 1...4 as ClosedRange<UInt64> {
+      _ = applier.apply(
+        Entry(id: EntryID(term: Term(1), index: LogIndex(index)), content: .empty, bytes: 0))
+    }
+    return applier
   }
 
   @Test("a command that comes twice runs once, and answers the same twice")
@@ -50,7 +55,8 @@ struct SessionTableTests {
     for index in [5, 6, 7] as [UInt64] { _ = applier.apply(entry(index, envelope(.openSession))) }
     _ = applier.apply(entry(8, envelope(.closeSession, stamp(6, 0))))
     for session in [5, 6, 99] as [UInt64] {
-      guard case .sessionExpired = applier.apply(entry(9, envelope(.command, stamp(session, 1)))) else {
+      var copy = applier
+      guard case .sessionExpired = copy.apply(entry(9, envelope(.command, stamp(session, 1)))) else {
         Issue.record("session \(session) is not known")
         continue
       }
@@ -94,11 +100,44 @@ struct SessionTableTests {
     #expect(applier.machine.times == [100, 100, 120])
   }
 
+  @Test("a snapshot holds the sessions: a retry after it is answered, and not run again (scenario 79)")
+  func sessionsAreInSnapshots() throws {
+    var first = applier()
+    _ = first.apply(entry(5, envelope(.openSession)))
+    _ = first.apply(entry(6, envelope(.command, stamp(5, 1), time: 70)))
+    let blank = Applier(Register(), sessionsMax: 10, outcomesMax: 10)
+    var second = try blank.restored(from: first.snapshot(), last: first.last)
+    guard case .repeated(let bytes) = second.apply(entry(7, envelope(.command, stamp(5, 1)))) else {
+      Issue.record("the command is known to have run")
+      return
+    }
+    #expect(bytes == 1.encoded())
+    #expect(second.machine.value == 1)
+    #expect(second.time == 70)
+  }
+
+  @Test("a snapshot of another entry, a damaged one and one of another format are refused")
+  func badSnapshots() throws {
+    var first = applier()
+    _ = first.apply(entry(5, envelope(.openSession)))
+    let blank = Applier(Register(), sessionsMax: 10, outcomesMax: 10)
+    let bytes = first.snapshot()
+    #expect(throws: MalformedBytes.self) {
+      _ = try blank.restored(from: bytes, last: EntryID(term: Term(1), index: LogIndex(6)))
+    }
+    #expect(throws: MalformedBytes.self) { _ = try blank.restored(from: bytes.dropLast(), last: first.last) }
+    #expect(throws: MalformedBytes.self) {
+      _ = try blank.restored(from: [2] + bytes.dropFirst(), last: first.last)
+    }
+    #expect(throws: MalformedBytes.self) { _ = try blank.restored(from: bytes + [0], last: first.last) }
+  }
+
   @Test("an entry that cannot be read changes nothing and says so")
   func unreadableEntries() {
-    var applier = applier()
+    let applier = applier()
     for bytes in [[], [1], [9, 1] + Bytes(repeating: 0, count: 40), Array(envelope().dropLast())] as [Bytes] {
-      guard case .unreadable = applier.apply(entry(5, bytes)) else {
+      var copy = applier
+      guard case .unreadable = copy.apply(entry(5, bytes)) else {
         Issue.record("\(bytes) is no command")
         continue
       }

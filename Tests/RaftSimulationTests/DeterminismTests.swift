@@ -8,7 +8,7 @@ import Testing
 struct DeterminismTests {
   @Test("the same seed gives the same trace in two separate processes", arguments: [7, 1_234] as [UInt64])
   func sameTraceInSeparateProcesses(seed: UInt64) async throws {
-    let here = SimulatedCluster(seed: seed).run().traceHash
+    let here = RegisterSimulation(SimulationPlan(seed: seed, nodes: 3, ticks: 1_000)).run().traceHash
     let first = try await traceHashInAnotherProcess(seed)
     let second = try await traceHashInAnotherProcess(seed)
     #expect(first == second)
@@ -19,7 +19,7 @@ struct DeterminismTests {
     let result = try await #require(
       processExitsWith: .success, observing: [\.standardOutputContent]
     ) { [seed] in
-      print("trace \(SimulatedCluster(seed: seed).run().traceHash)")
+      print("trace \(RegisterSimulation(SimulationPlan(seed: seed, nodes: 3, ticks: 1_000)).run().traceHash)")
     }
     let output = String(decoding: result.standardOutputContent, as: UTF8.self)
     let line = try #require(output.split(whereSeparator: \.isNewline).first { $0.hasPrefix("trace ") })

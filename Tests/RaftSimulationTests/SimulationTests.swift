@@ -1,31 +1,32 @@
 import RaftSimulation
 import Testing
 
-@Suite("Simulated clusters in rough weather")
+@Suite("Simulated clusters")
 struct SimulationTests {
-  @Test("no seed breaks a promise with three nodes", arguments: 0..<6)
-  func threeNodes(block: UInt64) {
-    for seed in (block * 4)..<(block * 4 + 4) {
-      let report = SimulatedCluster(seed: seed).run()
-      #expect(report.violations == [], "seed \(seed)")
+  @Test("no seed breaks a promise", arguments: SimulationProfile.all.map(\.name))
+  func profiles(name: String) throws {
+    let profile = try #require(SimulationProfile.all.first { $0.name == name })
+    for seed in 1...2 as ClosedRange<UInt64> {
+      for nodes in [3, 5] {
+        let plan = SimulationPlan(seed: seed, profile: profile, nodes: nodes, ticks: 1_500)
+        #expect(RegisterSimulation(plan).run().violations == [], "seed \(seed), \(nodes) nodes")
+      }
     }
   }
 
-  @Test("no seed breaks a promise with five nodes", arguments: 0..<3)
-  func fiveNodes(block: UInt64) {
-    var options = SimulationOptions()
-    options.nodes = 5
-    for seed in (block * 4)..<(block * 4 + 4) {
-      let report = SimulatedCluster(seed: seed, options: options).run()
-      #expect(report.violations == [], "seed \(seed)")
-    }
-  }
-
-  @Test("a run with the same seed is the same run")
+  @Test("a run with the same seed is the same run, and another seed another one")
   func sameSeedSameRun() {
-    let first = SimulatedCluster(seed: 42).run()
-    let second = SimulatedCluster(seed: 42).run()
+    let first = RegisterSimulation(SimulationPlan(seed: 42, nodes: 3, ticks: 1_000)).run()
+    let second = RegisterSimulation(SimulationPlan(seed: 42, nodes: 3, ticks: 1_000)).run()
     #expect(first == second)
-    #expect(first.traceHash != SimulatedCluster(seed: 43).run().traceHash)
+    #expect(
+      first.traceHash != RegisterSimulation(SimulationPlan(seed: 43, nodes: 3, ticks: 1_000)).run().traceHash)
+  }
+
+  @Test("clusters of one to nine nodes live through everything", arguments: [1, 2, 4, 7, 9])
+  func sizes(nodes: Int) {
+    let report = RegisterSimulation(SimulationPlan(seed: 7, nodes: nodes, ticks: 1_000)).run()
+    #expect(report.violations == [])
+    #expect(report.acknowledged > 0)
   }
 }

@@ -1,13 +1,31 @@
 import RaftCore
 import RaftStore
 
+/// What a store does besides writes and snapshots of the state machine.
+package enum DiskWorkItem: Sendable {
+  /// A snapshot is to be taken of the applier as it is now, in this configuration.
+  case save(IndexedConfiguration)
+  /// Stores a piece of a snapshot.
+  case receive(InstallSnapshot, Bytes)
+  /// Throws away what was received of a snapshot.
+  case discard(fingerprint: UInt64)
+  /// Reads the bytes that a message to a peer names.
+  case read(Message)
+  /// Forgets the log through an index.
+  case compact(through: LogIndex)
+  /// Forgets all snapshots but these, and the node's own.
+  case retain(fingerprints: [UInt64])
+}
+
 /// Something for the store to do. Tasks are carried out one after the other, in the order in which the driver gave them,
 /// on any thread; each result goes back to the driver, in the same order.
 package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   /// A write of the core, with its entries and, if it installs a snapshot, what is needed for that.
   case persist(PendingWrite, entries: ArraySlice<Entry<Bytes>>, install: Installation?)
-  /// Anything that no proof is needed of.
-  case work(Work)
+  /// Takes a snapshot of a copy of the applier, and saves it.
+  case save(Applier<Machine>, IndexedConfiguration)
+  /// Anything else.
+  case work(DiskWorkItem)
 
   /// A snapshot that takes the place of the state machine.
   package struct Installation: Sendable {
@@ -16,26 +34,11 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     let blank: Applier<Machine>
   }
 
-  /// What needs no proof.
-  package enum Work: Sendable {
-    /// Takes a snapshot of a copy of the applier, and saves it.
-    case save(Applier<Machine>, IndexedConfiguration)
-    /// Stores a piece of a snapshot.
-    case receive(InstallSnapshot, Bytes)
-    /// Throws away what was received of a snapshot.
-    case discard(fingerprint: UInt64)
-    /// Reads the bytes that a message to a peer names.
-    case read(Message)
-    /// Forgets the log through an index.
-    case compact(through: LogIndex)
-    /// Forgets all snapshots but these, and the node's own.
-    case retain(fingerprints: [UInt64])
-  }
-
   /// What the task is, for traces.
   package var name: String {
     switch self {
     case .persist(_, _, let install): install == nil ? "persist" : "install"
+    case .save: "save"
     case .work(.save): "save"
     case .work(.receive): "receive"
     case .work(.discard): "discard"
@@ -49,6 +52,7 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   package var entries: ArraySlice<Entry<Bytes>> {
     switch self {
     case .persist(_, let entries, _): entries
+    case .save: []
     case .work: []
     }
   }
@@ -71,6 +75,13 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
       }
       let proof = try store.persist(write, entries: entries, installing: install.snapshot)
       return .persisted(proof, .init(snapshot: install.snapshot, applier: applier))
+    case .save(let applier, let configuration):
+      let bytes = applier.snapshot()
+      let snapshot = Snapshot(
+        last: applier.last, configuration: configuration, bytes: UInt64(bytes.count),
+        fingerprint: SnapshotFingerprint(of: bytes).value)
+      try store.save(snapshot, bytes: bytes)
+      return .saved(snapshot)
     case .work(let work):
       return try Self.perform(work, on: &store)
     }
@@ -82,16 +93,10 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   }
 
   private static func perform(
-    _ work: Work, on store: inout some LogStore & SnapshotStore
+    _ work: DiskWorkItem, on store: inout some LogStore & SnapshotStore
   ) throws(StoreError) -> DiskResult<Machine> {
     switch work {
-    case .save(let applier, let configuration):
-      let bytes = applier.snapshot()
-      let snapshot = Snapshot(
-        last: applier.last, configuration: configuration, bytes: UInt64(bytes.count),
-        fingerprint: SnapshotFingerprint(of: bytes).value)
-      try store.save(snapshot, bytes: bytes)
-      return .saved(snapshot)
+    case .save: break
     case .receive(let piece, let bytes):
       return .received(piece, isSound: try store.receive(piece, bytes: bytes))
     case .discard(let fingerprint): try store.discardReceived(fingerprint: fingerprint)

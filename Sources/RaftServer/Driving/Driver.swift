@@ -1,81 +1,27 @@
 import RaftCore
 import RaftTransport
 
-/// A moment, on both clocks that a replica needs.
-package struct Moment: Hashable, Sendable {
-  /// Monotonic, counting suspension: by it timers run.
-  package var ticks: Ticks
-  /// Milliseconds since 1970: stamped into proposals, and never compared with another node's.
-  package var wallMilliseconds: UInt64
-
-  package init(ticks: Ticks, wallMilliseconds: UInt64) {
-    self.ticks = ticks
-    self.wallMilliseconds = wallMilliseconds
-  }
+/// The end of one request.
+package enum Completion<Machine: StateMachine>: Sendable {
+  case write(ticket: UInt64, Result<WriteResult<Machine.Outcome>, ReplicaError>)
+  case read(ticket: UInt64, Result<Machine.Answer, ReplicaError>)
 }
 
-/// Everything between the sockets and the protocol of one replica, as a value: it takes frames, requests, proofs of
-/// durability and time, and fills ``effects``. A simulator runs it unchanged.
+/// Everything between the sockets and the protocol of one replica, as a value: it takes frames, requests, results of the
+/// store and time, and fills ``effects`` and completions. A simulator runs it unchanged.
 ///
-/// The shell calls ``advance(to:)`` before any other input, any number of inputs, and then once ``flush()``; after that it
-/// persists what ``takeWrite()`` gives, and carries out the effects. The files `Driver+….swift` hold one concern each.
+/// The shell calls ``advance(to:)`` before any other input, any number of inputs, and then ``flush()``; after that it has
+/// the store do what ``takeDiskTask(isDetached:)`` gives, and carries out the effects. Here is what touches the state
+/// machine; the rest is in ``DriverCore``.
 package struct Driver<Machine: StateMachine>: Sendable {
-  package let id: NodeID
-  package let boot: UInt64
-  let address: String
-  let options: ReplicaOptions
-
-  package internal(set) var node: RaftNode<Bytes>
+  var core: DriverCore
   package internal(set) var applier: Applier<Machine>
-  var outputs: Outputs
-  package var effects = DriverEffects<Machine>()
-  var now: Moment
-
-  // The store.
-  var disk: DiskWork<Machine>
-  /// How many of the pieces, and of the discarded snapshots, in ``outputs`` have been taken note of.
-  var piecesSeen = 0
-  var discardsSeen = 0
-
-  // Writes.
-  var requests = RequestTable<Machine.Query>()
-  /// Writes that are not sent anywhere yet, by ticket.
-  var waiting: [UInt64] = []
-  var proposals = ProposalQueue()
-  /// Whether something was appended that is not yet sent to the followers.
-  var hasAppended = false
-  /// Time stamped into the last proposal.
-  var lastLeaderTime: UInt64 = 0
-  /// Where forwards go now; those to an earlier target end, or are given up, before the next target gets any.
-  var forwardTarget: ForwardTarget?
-  /// The leadership that has refused a forward: it is over, and gets no more.
-  var refusedTarget: ForwardTarget?
-  /// How many writes are forwarded and unanswered.
-  var forwardedCount = 0
-  /// When forwards to an earlier target are given up.
-  var forwardsExpire: Ticks?
-  /// Forwards that arrived while leadership was being handed over; if that fails, they are proposed in order.
-  var heldForwards: [(from: NodeID, boot: UInt64, forward: Forward)] = []
-  /// Bytes of their operations.
-  var heldForwardBytes = 0
-
-  // Reads.
-  var reads: ReadBatches
-
-  // Peers and what was last reported of them.
-  var links = LinkTable()
-  var reportedRole = ReplicaRole.learner
-  var reportedLeader: NodeID?
-  var reportedTerm = Term.zero
-  var nextDeadlineCheck = Ticks.zero
-  /// Members that were reported as left behind.
-  var leftBehind: [NodeID] = []
-
-  /// One leadership.
-  struct ForwardTarget: Hashable, Sendable {
-    var leader: NodeID
-    var term: Term
-  }
+  /// The applier before anything was applied to it, for a snapshot to be installed in.
+  private let blank: Applier<Machine>
+  /// What the reads under way ask for, by ticket, ascending.
+  private var queries = TicketTable<Machine.Query>()
+  private var completions: [Completion<Machine>] = []
+  private var hasCompletions = false
 
   /// Starts a replica from what its store holds.
   ///
@@ -97,78 +43,107 @@ package struct Driver<Machine: StateMachine>: Sendable {
     recovered: RecoveredState<Bytes>, keepsLogBehindSnapshot: Bool = false, options: ReplicaOptions,
     seed: UInt64, now: Moment, isTracing: Bool = false
   ) throws(RecoveryError) {
-    self.id = id
-    self.boot = boot
-    self.address = address
-    self.options = options
-    self.now = now
+    self.blank = blank
     self.applier = applier ?? blank
-    outputs = Outputs(isTracing: isTracing)
-    disk = DiskWork(
-      newest: recovered.snapshot, blank: blank, keepsLogBehindSnapshot: keepsLogBehindSnapshot)
-    reads = ReadBatches(boot: boot)
-    node = try RaftNode(id: id, recovered: recovered, options: options.raft, seed: seed, now: now.ticks)
-    node.advance(to: now.ticks, into: &outputs)
+    core = try DriverCore(
+      id: id, boot: boot, address: address, recovered: recovered, applied: self.applier.last,
+      keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options, seed: seed, now: now,
+      isTracing: isTracing)
+    core.appliedTime = self.applier.time
   }
+
+  // MARK: - What it is
+
+  package var id: NodeID { core.id }
+  package var boot: UInt64 { core.boot }
+  /// The protocol's state.
+  package var node: RaftNode<Bytes> { _read { yield core.node } }
+  /// What the shell is to carry out.
+  package var effects: DriverEffects {
+    _read { yield core.effects }
+    _modify { yield &core.effects }
+  }
+  /// Whether requests are under way.
+  var hasRequests: Bool { core.hasRequests }
+  var status: ReplicaStatus { core.status }
+  /// When the shell must call ``advance(to:)`` at the latest.
+  package var nextDeadline: Ticks { core.nextDeadline }
 
   // MARK: - Inputs
 
   /// Tells the time. Comes before every other input.
-  package mutating func advance(to moment: Moment) {
-    now = moment
-    node.advance(to: moment.ticks, into: &outputs)
-    if moment.ticks >= nextDeadlineCheck {
-      nextDeadlineCheck = moment.ticks + Self.deadlineCheckTicks
-      expireRequests()
-      reportSilentMembers()
-      reportLeftBehind()
-    }
-    expireStaleForwards()
-  }
+  package mutating func advance(to moment: Moment) { core.advance(to: moment) }
 
   /// Runs an input on the value in place.
   mutating func run<Result>(_ input: (inout Self) -> Result) -> Result { input(&self) }
 
   /// The instant that lies so far ahead; after the default time for a request if nil.
-  package func deadline(in milliseconds: UInt64?) -> Ticks {
-    let limit = min(milliseconds ?? options.requestMilliseconds, 1 << 40)
-    return now.ticks + max(1, Int(limit) / options.tickMilliseconds)
-  }
-
-  /// How often deadlines of requests are looked at, in ticks.
-  static var deadlineCheckTicks: Int { 5 }
+  package func deadline(in milliseconds: UInt64?) -> Ticks { core.deadline(in: milliseconds) }
 
   /// Takes a frame from a peer. A malformed one is reported, and changes nothing.
-  package mutating func receive(_ frame: Frame, from peer: NodeID) {
-    do {
-      switch frame.header.kind {
-      case .message:
-        let received = try MessageCodec.decode(frame)
-        guard received.message.to == id else { return }
-        node.step(
-          received.message, entries: received.entries[...], configuration: received.configuration,
-          into: &outputs)
-        collectPieces(received.chunk)
-      case .forward:
-        receive(try decode(Forward.self, from: frame), from: peer, boot: frame.header.boot)
-      case .forwardReply:
-        receive(try decode(ForwardReply.self, from: frame), from: peer)
-      default:
-        break
-      }
-    } catch {
-      effects.report(.violation(from: name(of: peer), reason: error.description))
-    }
+  package mutating func receive(_ frame: Frame, from peer: NodeID) { core.receive(frame, from: peer) }
+
+  /// A connection to a peer stands.
+  package mutating func linkUp(_ peer: NodeID, _ trafficClass: TrafficClass) {
+    core.linkUp(peer, trafficClass)
   }
 
-  private func decode<Value: ByteCodable>(_ type: Value.Type, from frame: Frame) throws(MalformedBytes)
-    -> Value
-  {
-    var reader = frame.bodyReader()
-    let value = try Value(from: &reader)
-    try reader.expectEnd()
-    return value
+  /// A connection to a peer broke. What was sent on it may or may not have arrived, so nothing is sent again.
+  package mutating func linkDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
+    core.linkDown(peer, trafficClass)
   }
+
+  /// A connection *from* a peer broke: answers may be lost, and it may be the first sign that the peer has crashed.
+  package mutating func inboundDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
+    core.inboundDown(peer, trafficClass)
+  }
+
+  /// Takes a write in.
+  ///
+  /// - Returns: Its ticket, under which exactly one completion will follow.
+  package mutating func submit(
+    _ kind: CommandEnvelope.Kind, session: SessionStamp, operation: Bytes, deadline: Ticks
+  ) -> UInt64 {
+    core.submit(kind, session: session, operation: operation, deadline: deadline)
+  }
+
+  /// Takes a linearizable read in.
+  ///
+  /// - Returns: Its ticket, under which exactly one completion will follow.
+  package mutating func submit(_ query: Machine.Query, deadline: Ticks) -> UInt64 {
+    let (ticket, isTaken) = core.submitRead(deadline: deadline)
+    if isTaken { queries.add(query, under: ticket) }
+    return ticket
+  }
+
+  /// Begins to change who takes part, if this node leads.
+  ///
+  /// - Returns: Its ticket, under which exactly one completion will follow: ``WriteResult/configured`` once the change is
+  ///   committed. A change of several voters is then sure to be carried out, and may still be in its joint phase.
+  /// - Throws: `ConfigurationChangeError`; nothing has changed then.
+  package mutating func changeConfiguration(
+    _ changes: [ConfigurationChange], deadline: Ticks
+  ) throws(ConfigurationChangeError) -> UInt64 {
+    try core.changeConfiguration(changes, deadline: deadline)
+  }
+
+  /// Hands leadership to `target`.
+  ///
+  /// - Throws: `TransferError`; nothing has changed then.
+  package mutating func transferLeadership(to target: NodeID) throws(TransferError) {
+    try core.transferLeadership(to: target)
+  }
+
+  /// Gives leadership up, to whoever is best placed.
+  package mutating func stepDown() { core.stepDown() }
+
+  /// The node begins to hand leadership over, because it will stop.
+  ///
+  /// - Returns: Whether there is somebody to hand it to.
+  package mutating func handOver() -> Bool { core.handOver() }
+
+  /// Answers everything, because the replica stops.
+  package mutating func endAll() { core.endAll() }
 
   // MARK: - Turning inputs into effects
 
@@ -176,82 +151,166 @@ package struct Driver<Machine: StateMachine>: Sendable {
   ///
   /// - Returns: Whether there is more to do at once; the shell calls again after it has served others.
   package mutating func flush() -> Bool {
-    sendWaiting()
-    askForReads()
-    if hasAppended {
-      hasAppended = false
-      node.replicate(into: &outputs)
-    }
-    drainOutputs()
+    core.flushRequests()
     let hasMore = applyCommitted()
     answerReads()
-    reportChanges()
+    core.reportChanges()
     return hasMore
   }
 
-  /// Whether requests are under way.
-  var hasRequests: Bool { requests.count > 0 }
-
-  /// When the shell must call ``advance(to:)`` at the latest.
-  package var nextDeadline: Ticks {
-    var deadline = now.ticks + Int(clamping: node.ticksUntilNextDeadline)
-    if requests.count > 0 || links.hasUnreportedSilence || !heldForwards.isEmpty {
-      deadline = min(deadline, nextDeadlineCheck)
-    }
-    if let forwardsExpire { deadline = min(deadline, forwardsExpire) }
-    if let readDeadline = reads.nextDeadline { deadline = min(deadline, readDeadline) }
-    return max(deadline, now.ticks + 1)
-  }
-
-  /// Encodes the core's messages for their peers, and takes its answers to reads.
-  mutating func drainOutputs() {
-    let boot = boot
-    collectPieces()
-    for message in outputs.messages {
-      // The log may have changed since the message was made; it is then not worth sending, and a newer one follows.
-      switch message.body {
-      case .appendEntries:
-        guard let entries = node.entries(for: message) else { continue }
-        effects.write(to: message.to, .consensus) {
-          MessageCodec.writeFrame(message, entries: entries, boot: boot, into: &$0)
-        }
-      case .installSnapshot: disk.waiting.append(.read(message))
-      default:
-        effects.write(to: message.to, .consensus) { MessageCodec.writeFrame(message, boot: boot, into: &$0) }
-      }
-    }
-    for outcome in outputs.reads { reads.settle(outcome, now: now.ticks) }
-    effects.trace(outputs.events)
-    outputs.removeAll()
-    piecesSeen = 0
-    discardsSeen = 0
+  /// Gives away the requests that have ended.
+  package mutating func takeCompletions() -> [Completion<Machine>] {
+    takeEndings()
+    guard hasCompletions else { return [] }
+    hasCompletions = false
+    defer { completions.removeAll(keepingCapacity: true) }
+    return completions
   }
 
   /// Applies what is committed, up to a limit.
   private mutating func applyCommitted() -> Bool {
-    guard let range = node.takeCommitted(bytesMax: options.applyBytesMax) else { return false }
-    guard let entries = node.entries(after: range.after, through: range.through) else {
+    guard let range = core.node.takeCommitted(bytesMax: core.options.applyBytesMax) else { return false }
+    guard let entries = core.node.entries(after: range.after, through: range.through) else {
       preconditionFailure("committed entries are held until they are applied")
     }
+    takeEndings()
     for entry in entries {
       let effect = applier.apply(entry)
       if case .unreadable(let reason) = effect {
-        effects.report(.unreadableEntry(at: entry.id.index, reason: reason))
+        core.effects.report(.unreadableEntry(at: entry.id.index, reason: reason))
       }
       settleProposals(by: entry.id, effect)
     }
-    node.didApply(through: range.through)
+    core.didApply(through: applier.last, time: applier.time)
     return true
   }
 
-  /// Writes a frame of this layer to a peer.
-  mutating func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to peer: NodeID) {
-    let header = FrameHeader(kind: kind, trafficClass: .bulk, target: peer, sender: id, boot: boot)
-    effects.write(to: peer, .bulk) { writer in
-      writer.writeFrame(header) { body.encode(into: &$0) }
+  /// Answers the reads that the state machine has caught up with.
+  private mutating func answerReads() {
+    guard core.reads.hasConfirmed else { return }
+    for ticket in core.takeAnswerableReads() {
+      guard let query = queries.remove(ticket) else { continue }
+      completions.append(.read(ticket: ticket, .success(applier.machine.read(query))))
+      hasCompletions = true
     }
   }
 
-  /// A peer's address, if it is a member.
-  func name(of peer: NodeID) -> String { node.configuration.member(peer)?.address ?? peer.description }
+  /// An entry was applied: whoever waits for it learns what it led to, and whoever waits for another entry at its index
+  /// learns that theirs never will be applied.
+  private mutating func settleProposals(by entry: EntryID, _ effect: Applier<Machine>.Effect) {
+    for proposal in core.proposals.settle(by: entry) {
+      let isThis = proposal.entry == entry
+      switch proposal.origin {
+      case .local(let ticket):
+        guard core.forget(ticket) else { continue }
+        hasCompletions = true
+        completions.append(
+          .write(ticket: ticket, isThis ? effect.result : .failure(.notExecuted(.leadershipLost))))
+      case .remote(let peer, let boot, let number):
+        var reply = ForwardReply(number: number, boot: boot, result: .overwritten)
+        if isThis { (reply.result, reply.outcome) = effect.encoded }
+        core.answer(reply, to: peer)
+      }
+    }
+  }
+
+  /// Brings what has ended without the state machine into the order of completions.
+  private mutating func takeEndings() {
+    guard !core.endings.isEmpty else { return }
+    hasCompletions = true
+    for ending in core.endings {
+      switch ending {
+      case .read(let ticket, let error):
+        _ = queries.remove(ticket)
+        completions.append(.read(ticket: ticket, .failure(error)))
+      case .write(let ticket, .failure(let error)):
+        completions.append(.write(ticket: ticket, .failure(error)))
+      case .write(let ticket, .success(let outcome)):
+        completions.append(.write(ticket: ticket, Self.decode(outcome)))
+      }
+    }
+    core.endings.removeAll(keepingCapacity: true)
+  }
+
+  private static func decode(
+    _ outcome: DriverCore.RemoteOutcome
+  ) -> Result<WriteResult<Machine.Outcome>, ReplicaError> {
+    do {
+      switch outcome.kind {
+      case .command: return .success(.outcome(try Machine.Outcome(decoding: outcome.bytes)))
+      case .openSession: return .success(.opened(try UInt64(decoding: outcome.bytes)))
+      case .closeSession: return .success(.closed)
+      }
+    } catch {
+      // It ran, but what it answered cannot be read.
+      return .failure(.unknown(.leadershipLost))
+    }
+  }
+
+  // MARK: - The store
+
+  /// The next task for the store; nil if there is none. The results come back through ``didComplete(_:)``.
+  ///
+  /// - Parameter isDetached: Whether the task will wait while the driver gets further inputs: the entries are then copied
+  ///   out of the log, which would otherwise be copied as a whole.
+  package mutating func takeDiskTask(isDetached: Bool) -> DiskTask<Machine>? {
+    guard core.hasDiskTask() else { return nil }
+    if let write = core.node.takeWrite() {
+      let entries = core.node.entries(after: write.after, through: write.through) ?? []
+      var install: DiskTask<Machine>.Installation?
+      if write.installs != nil, let snapshot = core.node.installingSnapshot {
+        install = .init(snapshot: snapshot, blank: blank)
+      }
+      return .persist(write, entries: isDetached ? Array(entries)[...] : entries, install: install)
+    }
+    guard let work = core.takeWork() else { return nil }
+    if case .save(let configuration) = work { return .save(applier, configuration) }
+    return .work(work)
+  }
+
+  /// Takes the result of the oldest task that has none yet.
+  package mutating func didComplete(_ result: consuming DiskResult<Machine>) {
+    switch consume result {
+    case .persisted(let proof, let installed):
+      core.didPersist(proof)
+      if let installed {
+        applier = installed.applier
+        core.didInstall(installed.snapshot, time: applier.time)
+      }
+    case .saved(let snapshot): core.didSave(snapshot)
+    case .received(let piece, let isSound): core.didReceive(piece, isSound: isSound)
+    case .read(let message, let bytes): core.send(message, with: bytes)
+    case .done: break
+    }
+    core.drainOutputs()
+  }
+}
+
+extension Applier.Effect {
+  /// What the client learns who asked this node.
+  var result: Result<WriteResult<Machine.Outcome>, ReplicaError> {
+    switch self {
+    case .outcome(let outcome): .success(.outcome(outcome))
+    case .repeated(let bytes):
+      (try? Machine.Outcome(decoding: bytes)).map { .success(.outcome($0)) }
+        ?? .failure(.unknown(.leadershipLost))
+    case .opened(let session): .success(.opened(session))
+    case .closed: .success(.closed)
+    case .configured: .success(.configured)
+    case .sessionExpired: .failure(.unknown(.sessionExpired))
+    case .none, .unreadable: .failure(.unknown(.leadershipLost))
+    }
+  }
+
+  /// What the node learns that has forwarded the request.
+  var encoded: (ForwardReply.Result, Bytes) {
+    switch self {
+    case .outcome(let outcome): (.outcome, outcome.encoded())
+    case .repeated(let bytes): (.outcome, bytes)
+    case .opened(let session): (.outcome, session.encoded())
+    case .closed, .configured: (.outcome, [])
+    case .sessionExpired: (.sessionExpired, [])
+    case .none, .unreadable: (.unknown, [])
+    }
+  }
 }

@@ -13,14 +13,8 @@ public enum WriteResult<Outcome: Sendable>: Sendable {
   case configured
 }
 
-/// The end of one request.
-package enum Completion<Machine: StateMachine>: Sendable {
-  case write(ticket: UInt64, Result<WriteResult<Machine.Outcome>, ReplicaError>)
-  case read(ticket: UInt64, Result<Machine.Answer, ReplicaError>)
-}
-
 /// What the shell is to carry out. Owned, drained and reused by the shell.
-package struct DriverEffects<Machine: StateMachine>: Sendable {
+package struct DriverEffects: Sendable {
   /// Whole frames for one peer on one class of connection, in order.
   package struct Outbox: Sendable {
     package let peer: NodeID
@@ -29,12 +23,9 @@ package struct DriverEffects<Machine: StateMachine>: Sendable {
   }
 
   private(set) var outboxes: [Outbox] = []
-  private(set) var completions: [Completion<Machine>] = []
   private(set) var events: [ReplicaEvent] = []
   /// The core's decisions; empty unless they were asked for.
   private(set) var traces: [TraceEvent] = []
-
-  mutating func complete(_ completion: Completion<Machine>) { completions.append(completion) }
 
   mutating func trace(_ events: [TraceEvent]) {
     if !events.isEmpty { traces += events }
@@ -71,11 +62,6 @@ package struct DriverEffects<Machine: StateMachine>: Sendable {
     guard outboxes.isEmpty else { return }
     outboxes = sent
     for position in outboxes.indices { outboxes[position].writer.bytes.removeAll(keepingCapacity: true) }
-  }
-
-  package mutating func takeCompletions() -> [Completion<Machine>] {
-    defer { completions.removeAll(keepingCapacity: true) }
-    return completions
   }
 
   package mutating func takeEvents() -> [ReplicaEvent] {

@@ -29,6 +29,9 @@ struct ReadBatches: Sendable {
 
   init(boot: UInt64) { self.boot = boot }
 
+  /// Whether there are reads that only wait for the state machine.
+  var hasConfirmed: Bool { !confirmed.isEmpty }
+
   mutating func add(_ ticket: UInt64) { gathering.append(ticket) }
 
   /// The id under which something is to be asked now: again what is overdue, or what was gathered; nil if there is
@@ -98,33 +101,25 @@ struct ReadBatches: Sendable {
   }
 }
 
-extension Driver {
+extension DriverCore {
   /// Takes a linearizable read in.
   ///
-  /// - Returns: Its ticket, under which exactly one completion will follow.
-  package mutating func submit(_ query: Machine.Query, deadline: Ticks) -> UInt64 {
+  /// - Returns: Its ticket, and whether it was taken; if not, it has ended already.
+  mutating func submitRead(deadline: Ticks) -> (ticket: UInt64, isTaken: Bool) {
     let isFull = requests.count >= options.requestsMax
-    let ticket = requests.add(.init(body: .read(query), deadline: deadline, stage: .reading))
+    let ticket = requests.add(.init(body: .read, deadline: deadline, stage: .reading))
     if isFull {
       _ = requests.remove(ticket)
-      effects.complete(.read(ticket: ticket, .failure(.notExecuted(.busy))))
+      endings.append(.read(ticket: ticket, .notExecuted(.busy)))
     } else {
       reads.add(ticket)
     }
-    return ticket
+    return (ticket, !isFull)
   }
 
   /// Asks for a read index for what was gathered, if there is somebody to ask.
   mutating func askForReads() {
     guard let leader = node.leader, leader == id || links.isUp(leader, .consensus) else { return }
     while let read = reads.ask(now: now.ticks) { node.readIndex(read, into: &outputs) }
-  }
-
-  /// Answers the reads that the state machine has caught up with.
-  mutating func answerReads() {
-    for ticket in reads.takeAnswerable(at: node.appliedIndex) {
-      guard let request = requests.remove(ticket), case .read(let query) = request.body else { continue }
-      effects.complete(.read(ticket: ticket, .success(applier.machine.read(query))))
-    }
   }
 }

@@ -2,7 +2,7 @@ import RaftCore
 
 /// The requests that a replica works on, by ticket: a number that counts up for the life of the process, so that order
 /// of tickets is order of arrival.
-struct RequestTable<Query: Sendable>: Sendable {
+struct RequestTable: Sendable {
   /// How far a request has come.
   enum Stage: Sendable {
     /// A write that has not been sent anywhere.
@@ -18,7 +18,8 @@ struct RequestTable<Query: Sendable>: Sendable {
   /// What is wanted.
   enum Body: Sendable {
     case write(kind: CommandEnvelope.Kind, session: SessionStamp, operation: Bytes)
-    case read(Query)
+    /// What is asked is kept by whoever has the state machine.
+    case read
     /// A change of who takes part, which is in this leader's log.
     case change
   }

@@ -160,7 +160,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     if hasMore { scheduleFlush() }
     if let deadline = driver?.nextDeadline { schedule(at: deadline) }
     for event in driver?.effects.takeEvents() ?? [] { report(event) }
-    for completion in driver?.effects.takeCompletions() ?? [] { finish(completion) }
+    for completion in driver?.takeCompletions() ?? [] { finish(completion) }
   }
 
   /// Carries out the next task for the store. Returns whether there was one.
@@ -308,7 +308,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     timer?.cancel()
     driver?.endAll()
     sendAll()
-    let completions = driver?.effects.takeCompletions() ?? []
+    let completions = driver?.takeCompletions() ?? []
     driver = nil
     founding = nil
     for completion in completions { finish(completion) }

@@ -29,7 +29,7 @@ struct SafetyChecker {
   }
 
   /// Looks at one node.
-  mutating func inspect(_ node: RaftNode<Bytes>, life: UInt64) {
+  mutating func inspect(_ node: borrowing RaftNode<Bytes>, life: UInt64) {
     let now = Seen(
       term: node.term, commit: node.commitIndex, isLeader: node.isLeader, last: node.lastEntry,
       applied: node.appliedIndex)
@@ -43,7 +43,7 @@ struct SafetyChecker {
     if now.commit > before.commit { compareCommitted(node, after: before.commit) }
   }
 
-  private mutating func inspectLeader(_ node: RaftNode<Bytes>, before: Seen) {
+  private mutating func inspectLeader(_ node: borrowing RaftNode<Bytes>, before: Seen) {
     let term = node.term.rawValue
     if let known = leaders[term] {
       if known != node.id { report("election safety", "\(known) and \(node.id) lead term \(node.term)") }
@@ -60,7 +60,7 @@ struct SafetyChecker {
   }
 
   /// State-machine safety: at each index every node commits the same entry.
-  private mutating func compareCommitted(_ node: RaftNode<Bytes>, after: LogIndex) {
+  private mutating func compareCommitted(_ node: borrowing RaftNode<Bytes>, after: LogIndex) {
     let after = max(after, node.baseIndex)
     guard node.commitIndex > after, let entries = node.entries(after: after, through: node.commitIndex) else {
       return
@@ -83,7 +83,7 @@ struct SafetyChecker {
   }
 
   /// Leader completeness: a leader holds everything that was committed in earlier terms.
-  private mutating func checkCompleteness(of leader: RaftNode<Bytes>) {
+  private mutating func checkCompleteness(of leader: borrowing RaftNode<Bytes>) {
     guard let last = committed.last(where: { $0.id.term < leader.term }) else { return }
     guard last.id.index > leader.baseIndex else { return }
     if leader.term(at: last.id.index) != last.id.term {
@@ -96,7 +96,7 @@ struct SafetyChecker {
   // MARK: - What is written
 
   /// Log matching: entries with the same index and term are the same, and so are those before them (thesis §3.5).
-  mutating func inspectWrite(_ entries: ArraySlice<Entry<Bytes>>, of node: RaftNode<Bytes>) {
+  mutating func inspectWrite(_ entries: ArraySlice<Entry<Bytes>>, of node: borrowing RaftNode<Bytes>) {
     guard let first = entries.first else { return }
     var before = node.term(at: first.id.index.previous) ?? .zero
     for entry in entries {
@@ -125,7 +125,7 @@ struct SafetyChecker {
 
   /// Every majority of a configuration meets every majority of the one before it (thesis §4.1, §4.3).
   private mutating func checkOverlap(
-    _ configuration: Configuration, at index: LogIndex, of node: RaftNode<Bytes>
+    _ configuration: Configuration, at index: LogIndex, of node: borrowing RaftNode<Bytes>
   ) {
     guard index.rawValue > 1, let former = node.configuration(at: index.previous)?.configuration else {
       return

@@ -15,12 +15,20 @@ final class SimulatedNode<Machine: StateMachine> {
     }
   }
 
+  /// A running process. It is an object, so that looking at it copies nothing.
+  final class Process {
+    var driver: Driver<Machine>
+
+    init(_ driver: Driver<Machine>) { self.driver = driver }
+  }
+
   let address: String
   let device = SimulatedDevice()
   var store: DurableStore<SimulatedStore>
   /// The incarnation that lives here. Another disk is another incarnation.
   var id: NodeID
-  var driver: Driver<Machine>?
+  /// The process that runs here; nil while there is none.
+  var process: Process?
   /// Unique in the simulation; a restart is another life.
   var life: UInt64 = 0
   /// What the disk is to do, in order.
@@ -47,6 +55,8 @@ final class SimulatedNode<Machine: StateMachine> {
 
   // For the world's book-keeping.
   var isDirty = false
+  /// When its process was last told the time.
+  var toldAt = UInt64.max
   var wakeAt = UInt64.max
   /// Whether the operator wants it to take part, and to vote.
   var isWanted = true
@@ -61,6 +71,12 @@ final class SimulatedNode<Machine: StateMachine> {
     self.configuration = configuration
     store = device.store()
   }
+
+  /// What its process looked like when it was last served; nil while there is none.
+  var glance: DriverGlance?
+
+  var isRunning: Bool { process != nil }
+  var isStopped: Bool { process == nil }
 
   /// Its monotonic clock at a true tick.
   func ticks(at now: UInt64) -> Ticks { Ticks(offset + now * rate / 1000) }

@@ -45,7 +45,7 @@ extension SimulatedWorld {
       let slot = reachable.randomElement(using: &clientRandom)
     else { return }
     let node = nodes[slot]
-    guard node.driver != nil, node.pausedUntil <= now else { return comeBack(client, within: 20) }
+    guard node.isRunning, node.pausedUntil <= now else { return comeBack(client, within: 20) }
     operation.tries += 1
     tellTime(slot)
     let limit = UInt64.random(in: 30...400, using: &clientRandom)
@@ -53,10 +53,10 @@ extension SimulatedWorld {
     let ticket: UInt64?
     switch operation.kind {
     case .open:
-      ticket = node.driver?.submit(.openSession, session: .none, operation: [], deadline: deadline)
+      ticket = node.process?.driver.submit(.openSession, session: .none, operation: [], deadline: deadline)
     case .write(let command, let stamp):
-      ticket = node.driver?.submit(.command, session: stamp, operation: command, deadline: deadline)
-    case .read(let query): ticket = node.driver?.submit(query, deadline: deadline)
+      ticket = node.process?.driver.submit(.command, session: stamp, operation: command, deadline: deadline)
+    case .read(let query): ticket = node.process?.driver.submit(query, deadline: deadline)
     }
     if let ticket { operation.attempts.append((slot, node.life, ticket)) }
     clients[client].operation = operation

@@ -12,7 +12,7 @@ extension SimulatedWorld {
     let node = nodes[slot]
     while node.tasks.count < node.tasksMax, takeTask(slot) {}
     var hasProgress = false
-    while let first = node.tasks.first, first.doneAt <= now, node.driver != nil {
+    while let first = node.tasks.first, first.doneAt <= now, node.isRunning {
       node.tasks.removeFirst()
       guard let task = first.task.take() else { continue }
       do {
@@ -20,7 +20,7 @@ extension SimulatedWorld {
         let result = try task.perform(on: &node.store)
         note(result, at: slot)
         recorder.note(now, slot, .synced(text: name))
-        node.driver?.didComplete(result)
+        node.process?.driver.didComplete(result)
         hasProgress = true
       } catch {
         didFail(slot, error)
@@ -33,8 +33,11 @@ extension SimulatedWorld {
   /// Puts the driver's next task into the disk's queue. Returns whether there was one.
   private func takeTask(_ slot: Int) -> Bool {
     let node = nodes[slot]
-    guard let task = node.driver?.takeDiskTask(isDetached: true) else { return false }
-    if let core = node.driver?.node { safety.inspectWrite(task.entries, of: core) }
+    guard let task = node.process?.driver.takeDiskTask(isDetached: true) else { return false }
+    let entries = task.entries
+    if !entries.isEmpty {
+      node.process?.driver.withNode { core in safety.inspectWrite(entries, of: core) }
+    }
     switch task.name {
     case "compact": coverage.count(.logCompacted)
     case "discard": coverage.count(.snapshotDiscarded)
@@ -78,8 +81,9 @@ extension SimulatedWorld {
   /// A process ends at once. Something of what its disk was doing may have been done.
   func crash(_ slot: Int) {
     let node = nodes[slot]
-    guard node.driver != nil else { return }
-    node.driver = nil
+    guard node.isRunning else { return }
+    node.process = nil
+    node.glance = nil
     recorder.note(now, slot, .crashed)
     for (position, pending) in node.tasks.enumerated() {
       guard let task = pending.task.take() else { continue }
@@ -104,20 +108,24 @@ extension SimulatedWorld {
   /// A process starts from what its disk holds; on an empty one it is a new incarnation, which has to be let in.
   func start(_ slot: Int) {
     let node = nodes[slot]
-    guard node.driver == nil, !isFinale || reachable.contains(slot) else { return }
+    guard node.isStopped, !isFinale || reachable.contains(slot) else { return }
     lastLife += 1
     node.life = lastLife
     node.wakeAt = .max
+    node.toldAt = .max
     node.store = node.device.store()
     do {
       let recovered = try node.store.recover() ?? joining(slot)
       let applier = try Applier.starting(from: blank, snapshot: recovered.snapshot, in: node.store)
       if node.device.hasRot { report("store", "\(node.address): a damaged record was not noticed") }
       node.isSuspect = false
-      node.driver = try Driver(
+      let driver = try Driver(
         id: node.id, boot: nodeRandom.next(), address: node.address, blank: blank, applier: applier,
         recovered: recovered, keepsLogBehindSnapshot: true, options: options, seed: nodeRandom.next(),
         now: node.moment(at: now), isTracing: true)
+      let process = SimulatedNode<Machine>.Process(driver)
+      node.process = process
+      node.glance = process.driver.glance()
       coverage.count(recovered.snapshot == nil ? .startFromLog : .startFromSnapshot)
       recorder.note(now, slot, .started(life: node.life))
       node.isDirty = true

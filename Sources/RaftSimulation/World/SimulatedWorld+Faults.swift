@@ -32,19 +32,19 @@ extension SimulatedWorld {
     let node = nodes[slot]
     switch kind {
     case .crash:
-      guard node.driver != nil else { return false }
+      guard node.isRunning else { return false }
       crash(slot)
     case .crashAll: for slot in nodes.indices { crash(slot) }
     case .crashInWrite:
-      guard node.driver != nil else { return false }
+      guard node.isRunning else { return false }
       node.device.fuse = Int.random(in: 0...8, using: &choice)
     case .stop:
-      guard node.driver != nil, node.pausedUntil <= now else { return false }
+      guard node.isRunning, node.pausedUntil <= now else { return false }
       tellTime(slot)
-      _ = node.driver?.handOver()
+      _ = node.process?.driver.handOver()
       wheel.schedule(.end(slot, life: node.life), at: now + UInt64.random(in: 1...60, using: &choice))
     case .pause:
-      guard node.driver != nil else { return false }
+      guard node.isRunning else { return false }
       node.pausedUntil = max(node.pausedUntil, now + UInt64.random(in: 2...150, using: &choice))
       recorder.note(now, slot, .paused(until: node.pausedUntil))
       wheel.schedule(.wake(slot, life: node.life), at: node.pausedUntil)
@@ -52,7 +52,10 @@ extension SimulatedWorld {
     case .clockJump:
       guard !allowsLeases else { return false }
       node.offset += UInt64.random(in: 1...400, using: &choice)
-    case .wallJump: node.wallError += Int64.random(in: -5_000_000...5_000_000, using: &choice)
+      node.toldAt = .max
+    case .wallJump:
+      node.wallError += Int64.random(in: -5_000_000...5_000_000, using: &choice)
+      node.toldAt = .max
     default: return nil
     }
     return true
@@ -110,10 +113,10 @@ extension SimulatedWorld {
       node.device.isFull = true
       node.fullUntil = now + UInt64.random(in: 20...400, using: &choice)
     case .syncFailure:
-      guard node.driver != nil else { return false }
+      guard node.isRunning else { return false }
       node.device.failsNextSync = true
     case .writeFailure:
-      guard node.driver != nil else { return false }
+      guard node.isRunning else { return false }
       node.device.fuse = Int.random(in: 0...2, using: &choice)
     case .rot:
       guard canLose(slot), node.device.rot(&choice) else { return false }

@@ -62,7 +62,7 @@ extension SimulatedWorld {
           node.pausedUntil = now
           wheel.schedule(.wake(slot, life: node.life), at: now + 1)
         }
-        if node.driver == nil { wheel.schedule(.start(slot), at: now + 1) }
+        if node.isStopped { wheel.schedule(.start(slot), at: now + 1) }
       }
       // Connections through a cut have lost what was sent into them: real ones would have been reset by now.
       breakLinks(of: slot)
@@ -103,13 +103,13 @@ extension SimulatedWorld {
   }
 
   private var isAgreed: Bool {
-    guard let leader, let node = nodes[leader].driver?.node, node.commitIndex == node.lastEntry.index,
+    guard let leader, let node = nodes[leader].glance, node.commitIndex == node.lastEntry.index,
       clients.allSatisfy({ $0.operation == nil }), !node.configuration.isJoint
     else { return false }
     let isWhole = reachable.count == nodes.count
     for (slot, other) in nodes.enumerated() where reachable.contains(slot) {
       let isMember = node.configuration.member(other.id) != nil
-      if isMember, other.driver?.applier.last.index != node.lastEntry.index { return false }
+      if isMember, other.process?.driver.applier.last.index != node.lastEntry.index { return false }
       if isWhole, other.isWanted != isMember { return false }
       if isWhole, other.isWanted, node.configuration.voters.contains(other.id) == other.isDemoted {
         return false
@@ -121,11 +121,11 @@ extension SimulatedWorld {
   /// Everything that somebody needs who asks why nothing moves.
   private var situation: String {
     nodes.enumerated().map { slot, host in
-      guard let node = host.driver?.node else {
+      guard let node = host.glance else {
         return "\(host.address) \(host.id) is down, suspect \(host.isSuspect)"
       }
       return
-        "\(host.address) \(host.id) \(reachable.contains(slot) ? "" : "(away) ")\(node.role) term \(node.term) log \(node.lastEntry) commit \(node.commitIndex) applied \(node.appliedIndex) voters \(node.configuration.voters) joint \(node.configuration.isJoint) wanted \(host.isWanted) demoted \(host.isDemoted)"
+        "\(host.address) \(host.id) \(reachable.contains(slot) ? "" : "(away) ")\(node.isLeader ? "leads" : "follows") term \(node.term) log \(node.lastEntry) commit \(node.commitIndex) applied \(node.appliedIndex), voters \(node.configuration.voters) joint \(node.configuration.isJoint) wanted \(host.isWanted) demoted \(host.isDemoted)"
     }.joined(separator: "; ")
       + "; clients busy: \(clients.count { $0.operation != nil }); gone for good: \(deadIncarnations)"
   }
@@ -134,7 +134,9 @@ extension SimulatedWorld {
     guard !isBroken else { return }
     var states: [(LogIndex, Bytes)] = []
     for node in nodes {
-      guard let applier = node.driver?.applier, deadIncarnations.contains(node.id) == false else { continue }
+      guard let applier = node.process?.driver.applier, deadIncarnations.contains(node.id) == false else {
+        continue
+      }
       let state = applier.snapshot()
       if let other = states.first(where: { $0.0 == applier.last.index }), other.1 != state {
         report("equal states", "\(node.address) holds another state at entry \(applier.last.index)")

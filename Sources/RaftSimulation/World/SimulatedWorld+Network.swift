@@ -63,7 +63,7 @@ extension SimulatedWorld {
     } else if frame.header.kind == .forwardReply {
       text = "forward reply"
     }
-    let term = nodes[from].driver?.node.term.rawValue ?? 0
+    let term = nodes[from].glance?.term.rawValue ?? 0
     recorder.note(now, from, .sent(message: number, to: to, text: text, term: term))
   }
 
@@ -82,7 +82,7 @@ extension SimulatedWorld {
       coverage.count(.clientWriteForwarded)
     }
     // The handshake has told both sides who the other is.
-    nodes[to].driver?.receive(garbled(frame) ?? frame, from: frame.header.sender)
+    nodes[to].process?.driver.receive(garbled(frame) ?? frame, from: frame.header.sender)
   }
 
   /// The frame with another last byte, if it is the piece of a snapshot that is to arrive so; its bytes come last.
@@ -98,17 +98,23 @@ extension SimulatedWorld {
 
   /// Which branch an append, or the answer to one, takes.
   private func noteAppend(_ frame: Frame, to: Int) {
-    guard let node = nodes[to].driver?.node, let received = try? MessageCodec.decode(frame) else { return }
-    switch received.message.body {
+    var reader = frame.bodyReader()
+    guard let node = nodes[to].glance, let term = try? reader.readUInt64(),
+      let body = try? Message.Body(from: &reader)
+    else { return }
+    switch body {
     case .appendEntries(let request):
-      if received.message.term < node.term {
+      if term < node.term.rawValue {
         coverage.count(.appendOfOlderTerm)
       } else if request.previous.index < node.baseIndex {
         coverage.count(.appendBeforeTheLogsBeginning)
-      } else if request.count > 0, node.term(at: request.lastIndex) == request.entriesTerm {
+      } else if request.count > 0, request.lastIndex <= node.lastEntry.index,
+        request.entriesTerm == node.lastEntry.term
+      {
         coverage.count(.appendRepeated)
       }
-    case .appendEntriesReply(.rejected): if node.isLeader { coverage.count(.appendRejectionAtLeader) }
+    case .appendEntriesReply(.rejected):
+      if node.isLeader { coverage.count(.appendRejectionAtLeader) }
     default: break
     }
   }
@@ -120,7 +126,7 @@ extension SimulatedWorld {
     let place = network.place(from, to)
     guard !network.links[place].isUp else { return }
     let canReach =
-      nodes[from].driver != nil && nodes[to].driver != nil && nodes[to].pausedUntil <= now
+      nodes[from].isRunning && nodes[to].isRunning && nodes[to].pausedUntil <= now
       && !network.blocked[place] && !network.blocked[network.place(to, from)]
     guard canReach else {
       return wheel.schedule(

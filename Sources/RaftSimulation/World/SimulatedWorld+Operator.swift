@@ -6,8 +6,8 @@ import RaftServer
 extension SimulatedWorld {
   /// The host that leads, as far as it knows; of several, the one of the highest term.
   var leader: Int? {
-    nodes.indices.filter { nodes[$0].driver?.node.isLeader == true && nodes[$0].pausedUntil <= now }
-      .max { (nodes[$0].driver?.node.term ?? .zero) < (nodes[$1].driver?.node.term ?? .zero) }
+    nodes.indices.filter { nodes[$0].glance?.isLeader == true && nodes[$0].pausedUntil <= now }
+      .max { (nodes[$0].glance?.term ?? .zero) < (nodes[$1].glance?.term ?? .zero) }
   }
 
   /// An operator's command. Returns whether there was anything to command.
@@ -57,20 +57,20 @@ extension SimulatedWorld {
   }
 
   private func command(_ kind: FaultKind, _ slot: Int) -> Bool {
-    guard let leader, let driver = nodes[leader].driver else { return false }
+    guard let leader, let configuration = nodes[leader].glance?.configuration else { return false }
     switch kind {
     case .transfer:
       tellTime(leader)
-      return (try? nodes[leader].driver?.transferLeadership(to: nodes[slot].id)) != nil
+      return (try? nodes[leader].process?.driver.transferLeadership(to: nodes[slot].id)) != nil
     case .stepDown:
       tellTime(leader)
-      nodes[leader].driver?.stepDown()
+      nodes[leader].process?.driver.stepDown()
       return true
     case .leases:
       guard allowsLeases else { return false }
-      return change([.useLeaseReads(!driver.node.configuration.usesLeaseReads)], at: leader)
+      return change([.useLeaseReads(!configuration.usesLeaseReads)], at: leader)
     case .priority:
-      guard driver.node.configuration.member(nodes[slot].id) != nil else { return false }
+      guard configuration.member(nodes[slot].id) != nil else { return false }
       nodes[slot].priority = nodes[slot].priority == 0 ? 5 : 0
       return change([.update(nodes[slot].member)], at: leader)
     default: return false
@@ -82,7 +82,7 @@ extension SimulatedWorld {
   /// Takes the next step towards the members that are wanted.
   func operate() {
     guard !isFinale || reachable.count == nodes.count, let leader,
-      let configuration = nodes[leader].driver?.node.configuration, !configuration.isJoint
+      let configuration = nodes[leader].glance?.configuration, !configuration.isJoint
     else { return }
     for changes in steps(towardsWanted: configuration) where change(changes, at: leader) { return }
   }
@@ -122,13 +122,15 @@ extension SimulatedWorld {
 
   /// Asks the leader for a change, unless it would leave too few voters that live. Returns whether it has begun.
   private func change(_ changes: [ConfigurationChange], at leader: Int) -> Bool {
-    guard let target = try? nodes[leader].driver?.node.configuration.applying(changes) else { return false }
+    guard let target = try? nodes[leader].glance?.configuration.applying(changes) else {
+      return false
+    }
     let alive = target.voters.count { voter in nodes.contains { $0.id == voter && !$0.isSuspect } }
     guard 2 * alive > target.voters.count else { return false }
     tellTime(leader)
     let deadline = nodes[leader].ticks(at: now + 500)
     do throws(ConfigurationChangeError) {
-      if let ticket = try nodes[leader].driver?.changeConfiguration(changes, deadline: deadline) {
+      if let ticket = try nodes[leader].process?.driver.changeConfiguration(changes, deadline: deadline) {
         changeTickets = changeTickets.suffix(20) + [(leader, nodes[leader].life, ticket)]
       }
       if let pair = replacement, changes.contains(.promote(nodes[pair.coming].id)) {

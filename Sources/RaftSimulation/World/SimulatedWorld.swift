@@ -135,7 +135,9 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     strike()
     for event in wheel.advance() { take(event) }
     if now % 16 == 0 { operate() }
-    if now % 64 == 0 { for node in nodes where node.driver != nil { node.driver?.node.checkInvariants() } }
+    if now % 64 == 0 {
+      for node in nodes { node.process?.driver.withNode { $0.checkInvariants() } }
+    }
     for slot in nodes.indices where nodes[slot].isDirty { serve(slot) }
   }
 
@@ -168,20 +170,20 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     switch event {
     case .frame(let frame, let from, let to, let number, let generation, let life):
       let isLost = nodes[to].life != life || network.links[network.place(from, to)].generation != generation
-      guard !isLost, nodes[to].driver != nil else { return recorder.note(now, from, .lost(message: number)) }
+      guard !isLost, nodes[to].isRunning else { return recorder.note(now, from, .lost(message: number)) }
       deliver(frame, from: from, to: to, number: number)
     case .link(let change, let slot, let peer, let trafficClass, let life):
-      guard nodes[slot].life == life, nodes[slot].driver != nil else { return }
+      guard nodes[slot].life == life, nodes[slot].isRunning else { return }
       tellTime(slot)
       switch change {
-      case .up: nodes[slot].driver?.linkUp(peer, trafficClass)
-      case .down: nodes[slot].driver?.linkDown(peer, trafficClass)
-      case .inboundDown: nodes[slot].driver?.inboundDown(peer, trafficClass)
+      case .up: nodes[slot].process?.driver.linkUp(peer, trafficClass)
+      case .down: nodes[slot].process?.driver.linkDown(peer, trafficClass)
+      case .inboundDown: nodes[slot].process?.driver.inboundDown(peer, trafficClass)
       }
     case .disk(let slot, let life):
-      if nodes[slot].life == life, nodes[slot].driver != nil { tellTime(slot) }
+      if nodes[slot].life == life, nodes[slot].isRunning { tellTime(slot) }
     case .wake(let slot, let life):
-      guard nodes[slot].life == life, nodes[slot].driver != nil else { return }
+      guard nodes[slot].life == life, nodes[slot].isRunning else { return }
       nodes[slot].wakeAt = .max
       tellTime(slot)
     default: break
@@ -191,8 +193,10 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   /// Tells a process the time, as comes before every input.
   func tellTime(_ slot: Int) {
     let node = nodes[slot]
-    node.driver?.advance(to: node.moment(at: now))
     node.isDirty = true
+    guard node.toldAt != now else { return }
+    node.toldAt = now
+    node.process?.driver.advance(to: node.moment(at: now))
   }
 
   // MARK: - A process
@@ -200,29 +204,29 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   /// Lets a process do what its inputs have made possible, and carries out its effects.
   func serve(_ slot: Int) {
     let node = nodes[slot]
-    guard node.driver != nil, node.pausedUntil <= now else { return }
+    guard node.isRunning, node.pausedUntil <= now else { return }
     node.isDirty = false
     tellTime(slot)
     repeat {
-      while node.driver?.flush() == true {}
+      while node.process?.driver.flush() == true {}
       noteTraces(slot)
     } while workDisk(slot)
-    guard node.driver != nil else { return }
+    guard node.isRunning else { return }
     inspect(slot)
-    for outbox in node.driver?.effects.takeOutboxes() ?? [] {
+    for outbox in node.process?.driver.effects.takeOutboxes() ?? [] {
       if outbox.writer.count > 0, let target = nodes.firstIndex(where: { $0.id == outbox.peer }) {
         send(outbox.writer.bytes, outbox.trafficClass, from: slot, to: target)
       }
     }
-    for completion in node.driver?.effects.takeCompletions() ?? [] { finish(completion, at: slot) }
-    for event in node.driver?.effects.takeEvents() ?? [] { note(event, at: slot) }
+    for completion in node.process?.driver.takeCompletions() ?? [] { finish(completion, at: slot) }
+    for event in node.process?.driver.effects.takeEvents() ?? [] { note(event, at: slot) }
     node.isDirty = false
     scheduleWake(slot)
   }
 
   private func scheduleWake(_ slot: Int) {
     let node = nodes[slot]
-    guard let deadline = node.driver?.nextDeadline else { return }
+    guard let deadline = node.glance?.nextDeadline else { return }
     let tick = max(now + 1, node.now(at: deadline))
     guard tick < node.wakeAt else { return }
     node.wakeAt = tick
@@ -241,27 +245,32 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   }
 
   private func noteTraces(_ slot: Int) {
-    for trace in nodes[slot].driver?.effects.takeTraces() ?? [] {
+    for trace in nodes[slot].process?.driver.effects.takeTraces() ?? [] {
       if let point = CoveragePoint(trace) { coverage.count(point) }
-      if case .appendRejected(_, let previous, _) = trace, let node = nodes[slot].driver?.node {
+      if case .appendRejected(_, let previous, _) = trace, let last = nodes[slot].glance?.lastEntry {
         coverage.count(
-          previous.index > node.lastEntry.index ? .appendRejectedBehindTheLogsEnd : .appendRejectedOtherTerm)
+          previous.index > last.index
+            ? .appendRejectedBehindTheLogsEnd : .appendRejectedOtherTerm)
       }
     }
   }
 
   private func inspect(_ slot: Int) {
-    guard let node = nodes[slot].driver?.node else { return }
+    let node = nodes[slot]
+    guard let now = node.process?.driver.glance() else { return }
+    let before = node.glance
+    node.glance = now
+    guard now != before else { return }
     let known = safety.committed.count
-    safety.inspect(node, life: nodes[slot].life)
+    node.process?.driver.withNode { safety.inspect($0, life: node.life) }
     if safety.committed.count > known { follow() }
-    if node.configuration != nodes[slot].configuration {
-      note(node.configuration, after: nodes[slot].configuration, at: slot, isLeader: node.isLeader)
-      nodes[slot].configuration = node.configuration
+    if now.configuration != node.configuration {
+      note(now.configuration, after: node.configuration, at: slot, isLeader: now.isLeader)
+      node.configuration = now.configuration
     }
-    hash.add(now << 8 | UInt64(slot))
-    hash.add(node.term.rawValue << 32 ^ node.commitIndex.rawValue)
-    hash.add(node.lastEntry.index.rawValue)
+    hash.add(self.now << 8 | UInt64(slot))
+    hash.add(now.term.rawValue << 32 ^ now.commitIndex.rawValue)
+    hash.add(now.lastEntry.index.rawValue)
   }
 
   /// The reference follows the committed log.

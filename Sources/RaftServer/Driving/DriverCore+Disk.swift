@@ -4,62 +4,61 @@ import RaftTransport
 // What the store is to do, in which order, and what follows from its results.
 
 /// Everything a driver knows of its store's work.
-struct DiskWork<Machine: StateMachine>: Sendable {
+struct DiskWork: Sendable {
   /// What is to be done besides writes, in order.
-  var waiting: [DiskTask<Machine>.Work] = []
+  var waiting: [DiskWorkItem] = []
   /// Whether a snapshot is being taken.
   var isSaving = false
   /// The newest snapshot that the store holds of this node's own.
   var newest: Snapshot?
-  /// The applier before anything was applied to it, for a snapshot to be installed in.
-  let blank: Applier<Machine>
+  /// What the last plans were made of.
+  var plannedIn: DiskSituation?
   /// Whether the log may be forgotten only behind a saved snapshot.
   let keepsLogBehindSnapshot: Bool
 }
 
-extension Driver {
-  /// The next task for the store; nil if there is none. The results come back through ``didComplete(_:)``.
-  ///
-  /// - Parameter isDetached: Whether the task will wait while the driver gets further inputs: the entries are then copied
-  ///   out of the log, which would otherwise be copied as a whole.
-  package mutating func takeDiskTask(isDetached: Bool) -> DiskTask<Machine>? {
-    if let write = node.takeWrite() {
-      let entries = node.entries(after: write.after, through: write.through) ?? []
-      var install: DiskTask<Machine>.Installation?
-      if write.installs != nil, let snapshot = node.installingSnapshot {
-        install = .init(snapshot: snapshot, blank: disk.blank)
-      }
-      return .persist(write, entries: isDetached ? Array(entries)[...] : entries, install: install)
+/// On what it depends whether a snapshot is due, and how far the log can be forgotten.
+struct DiskSituation: Hashable, Sendable {
+  var applied: LogIndex
+  var held: LogIndex
+  var snapshot: LogIndex
+}
+
+extension DriverCore {
+  /// Whether there is anything for the store to do.
+  mutating func hasDiskTask() -> Bool {
+    if node.hasUnsavedChanges { return true }
+    let situation = DiskSituation(
+      applied: lastApplied.index, held: node.compactableIndex, snapshot: disk.newest?.last.index ?? .zero)
+    if situation != disk.plannedIn || node.wantsSnapshot {
+      disk.plannedIn = situation
+      planSnapshot()
+      planCompaction()
     }
-    planSnapshot()
-    planCompaction()
-    guard !disk.waiting.isEmpty else { return nil }
-    return .work(disk.waiting.removeFirst())
+    return !disk.waiting.isEmpty
   }
 
-  /// Takes the result of the oldest task that has none yet.
-  package mutating func didComplete(_ result: consuming DiskResult<Machine>) {
-    switch consume result {
-    case .persisted(let proof, let installed):
-      node.didPersist(proof, into: &outputs)
-      if let installed { didInstall(installed) }
-    case .saved(let snapshot):
-      disk.isSaving = false
-      // The log may have been replaced meanwhile by a snapshot that reaches further.
-      guard node.term(at: snapshot.last.index) == snapshot.last.term else { break }
-      offer(snapshot)
-    case .received(let piece, let isSound):
-      if isSound {
-        node.didStoreChunk(fingerprint: piece.fingerprint, through: piece.end, into: &outputs)
-      } else {
-        node.didFailToStore(fingerprint: piece.fingerprint, into: &outputs)
-      }
-    case .read(let message, let bytes):
-      send(message, with: bytes)
-    case .done: break
-    }
-    drainOutputs()
+  /// The next work for the store besides writes; nil if there is none.
+  mutating func takeWork() -> DiskWorkItem? {
+    guard !disk.waiting.isEmpty else { return nil }
+    return disk.waiting.removeFirst()
   }
+
+  mutating func didSave(_ snapshot: Snapshot) {
+    disk.isSaving = false
+    // The log may have been replaced meanwhile by a snapshot that reaches further.
+    if node.term(at: snapshot.last.index) == snapshot.last.term { offer(snapshot) }
+  }
+
+  mutating func didReceive(_ piece: InstallSnapshot, isSound: Bool) {
+    if isSound {
+      node.didStoreChunk(fingerprint: piece.fingerprint, through: piece.end, into: &outputs)
+    } else {
+      node.didFailToStore(fingerprint: piece.fingerprint, into: &outputs)
+    }
+  }
+
+  mutating func didPersist(_ proof: consuming DurableWrite) { node.didPersist(proof, into: &outputs) }
 
   private mutating func offer(_ snapshot: Snapshot) {
     disk.newest = snapshot
@@ -68,16 +67,18 @@ extension Driver {
       .retain(fingerprints: [snapshot.fingerprint] + node.snapshotsInUse.map(\.fingerprint)))
   }
 
-  private mutating func didInstall(_ installed: DiskResult<Machine>.Installed) {
-    applier = installed.applier
+  /// A snapshot has taken the place of the state machine.
+  mutating func didInstall(_ snapshot: Snapshot, time: UInt64) {
+    lastApplied = snapshot.last
+    appliedTime = time
     // What became of the entries that it stands for was not learned here, one by one.
-    for proposal in proposals.settle(by: installed.snapshot.last) { abandon(proposal) }
-    offer(installed.snapshot)
-    effects.report(.snapshotInstalled(at: installed.snapshot.last.index))
+    for proposal in proposals.settle(by: snapshot.last) { abandon(proposal) }
+    offer(snapshot)
+    effects.report(.snapshotInstalled(at: snapshot.last.index))
   }
 
   /// A piece of a snapshot for a peer, with its bytes.
-  private mutating func send(_ message: Message, with bytes: Bytes?) {
+  mutating func send(_ message: Message, with bytes: Bytes?) {
     // The transfer may be over, and the snapshot gone.
     guard let bytes, let configuration = node.configuration(for: message) else { return }
     let boot = boot
@@ -102,16 +103,16 @@ extension Driver {
 
   /// Has a snapshot taken if the log behind the last one has grown enough, or a peer waits for one.
   private mutating func planSnapshot() {
-    guard !disk.isSaving, isSnapshotDue, let configuration = node.configuration(at: applier.last.index) else {
+    guard !disk.isSaving, isSnapshotDue, let configuration = node.configuration(at: lastApplied.index) else {
       return
     }
     disk.isSaving = true
-    disk.waiting.append(.save(applier, configuration))
+    disk.waiting.append(.save(configuration))
   }
 
   private var isSnapshotDue: Bool {
     let last = disk.newest?.last.index ?? .zero
-    guard node.appliedIndex > last, applier.last.index == node.appliedIndex else { return false }
+    guard node.appliedIndex > last, lastApplied.index == node.appliedIndex else { return false }
     if node.wantsSnapshot { return true }
     guard disk.keepsLogBehindSnapshot else { return false }
     let entries = last.distance(to: node.appliedIndex)

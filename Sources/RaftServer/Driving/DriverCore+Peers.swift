@@ -55,9 +55,9 @@ struct LinkTable: Sendable {
   }
 }
 
-extension Driver {
+extension DriverCore {
   /// A connection to a peer stands.
-  package mutating func linkUp(_ peer: NodeID, _ trafficClass: TrafficClass) {
+  mutating func linkUp(_ peer: NodeID, _ trafficClass: TrafficClass) {
     let isNews = links.set(true, peer, trafficClass, now: now.ticks)
     if isNews, node.configuration.member(peer) != nil {
       effects.report(.memberReachable(address: name(of: peer)))
@@ -65,14 +65,14 @@ extension Driver {
   }
 
   /// A connection to a peer broke. What was sent on it may or may not have arrived, so nothing is sent again.
-  package mutating func linkDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
+  mutating func linkDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
     _ = links.set(false, peer, trafficClass, now: now.ticks)
     if trafficClass == .bulk { giveUpForwards(.connectionLost) { leader, _ in leader == peer } }
     node.connectionLost(to: peer, into: &outputs)
   }
 
   /// A connection *from* a peer broke: answers may be lost, and it may be the first sign that the peer has crashed.
-  package mutating func inboundDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
+  mutating func inboundDown(_ peer: NodeID, _ trafficClass: TrafficClass) {
     if trafficClass == .bulk { giveUpForwards(.connectionLost) { leader, _ in leader == peer } }
     node.connectionLost(to: peer, into: &outputs)
   }
@@ -119,7 +119,7 @@ extension Driver {
   /// The node begins to hand leadership over, because it will stop.
   ///
   /// - Returns: Whether there is somebody to hand it to.
-  package mutating func handOver() -> Bool {
+  mutating func handOver() -> Bool {
     guard let target = node.bestTransferTarget else { return false }
     do {
       try node.transferLeadership(to: target, into: &outputs)

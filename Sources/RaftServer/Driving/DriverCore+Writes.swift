@@ -3,11 +3,11 @@ import RaftTransport
 
 // Writes: proposed here, forwarded to the leader, or waiting for one (DESIGN: "one port", promises 1 and 3).
 
-extension Driver {
+extension DriverCore {
   /// Takes a write in.
   ///
   /// - Returns: Its ticket, under which exactly one completion will follow.
-  package mutating func submit(
+  mutating func submit(
     _ kind: CommandEnvelope.Kind, session: SessionStamp, operation: Bytes, deadline: Ticks
   ) -> UInt64 {
     let refusal = refusal(ofBytes: operation.count)
@@ -85,7 +85,7 @@ extension Driver {
     for origin: ProposalQueue.Origin,
     orRefuse refuse: (inout Self, ReplicaError.Reason) -> Void
   ) -> Bool {
-    let time = max(lastLeaderTime, applier.time, now.wallMilliseconds)
+    let time = max(lastLeaderTime, appliedTime, now.wallMilliseconds)
     let envelope = CommandEnvelope(kind: kind, leaderTime: time, session: session, operation: operation)
       .encoded()
     do {
@@ -143,24 +143,8 @@ extension Driver {
     }
   }
 
-  private mutating func answer(_ reply: ForwardReply, to peer: NodeID) {
+  mutating func answer(_ reply: ForwardReply, to peer: NodeID) {
     send(reply, .forwardReply, to: peer)
-  }
-
-  /// An entry was applied: whoever waits for it learns what it led to, and whoever waits for another entry at its index
-  /// learns that theirs never will be applied.
-  mutating func settleProposals(by entry: EntryID, _ effect: Applier<Machine>.Effect) {
-    for proposal in proposals.settle(by: entry) {
-      let isThis = proposal.entry == entry
-      switch proposal.origin {
-      case .local(let ticket):
-        finish(ticket, isThis ? result(of: effect) : .failure(.notExecuted(.leadershipLost)))
-      case .remote(let peer, let boot, let number):
-        var reply = ForwardReply(number: number, boot: boot, result: .overwritten)
-        if isThis { (reply.result, reply.outcome) = encoded(effect) }
-        answer(reply, to: peer)
-      }
-    }
   }
 
   mutating func abandon(_ proposal: ProposalQueue.Proposal) {
@@ -168,33 +152,6 @@ extension Driver {
     case .local(let ticket): finish(ticket, .failure(.unknown(.leadershipLost)))
     case .remote(let peer, let boot, let number):
       answer(ForwardReply(number: number, boot: boot, result: .unknown), to: peer)
-    }
-  }
-
-  private func result(of effect: Applier<Machine>.Effect) -> Result<
-    WriteResult<Machine.Outcome>, ReplicaError
-  > {
-    switch effect {
-    case .outcome(let outcome): .success(.outcome(outcome))
-    case .repeated(let bytes):
-      (try? Machine.Outcome(decoding: bytes)).map { .success(.outcome($0)) }
-        ?? .failure(.unknown(.leadershipLost))
-    case .opened(let session): .success(.opened(session))
-    case .closed: .success(.closed)
-    case .configured: .success(.configured)
-    case .sessionExpired: .failure(.unknown(.sessionExpired))
-    case .none, .unreadable: .failure(.unknown(.leadershipLost))
-    }
-  }
-
-  private func encoded(_ effect: Applier<Machine>.Effect) -> (ForwardReply.Result, Bytes) {
-    switch effect {
-    case .outcome(let outcome): (.outcome, outcome.encoded())
-    case .repeated(let bytes): (.outcome, bytes)
-    case .opened(let session): (.outcome, session.encoded())
-    case .closed, .configured: (.outcome, [])
-    case .sessionExpired: (.sessionExpired, [])
-    case .none, .unreadable: (.unknown, [])
     }
   }
 
@@ -207,7 +164,8 @@ extension Driver {
       case .write(let kind, _, _) = request.body
     else { return }
     switch reply.result {
-    case .outcome: finish(reply.number, decode(reply.outcome, of: kind))
+    case .outcome:
+      finish(reply.number, .success(RemoteOutcome(kind: kind, bytes: reply.outcome)))
     case .busy: finish(reply.number, .failure(.notExecuted(.busy)))
     case .overwritten: finish(reply.number, .failure(.notExecuted(.leadershipLost)))
     case .sessionExpired: finish(reply.number, .failure(.unknown(.sessionExpired)))
@@ -220,26 +178,16 @@ extension Driver {
     }
   }
 
-  private func decode(
-    _ outcome: Bytes, of kind: CommandEnvelope.Kind
-  ) -> Result<WriteResult<Machine.Outcome>, ReplicaError> {
-    do {
-      switch kind {
-      case .command: return .success(.outcome(try Machine.Outcome(decoding: outcome)))
-      case .openSession: return .success(.opened(try UInt64(decoding: outcome)))
-      case .closeSession: return .success(.closed)
-      }
-    } catch {
-      // It ran, but what it answered cannot be read.
-      return .failure(.unknown(.leadershipLost))
-    }
+  /// Ends a write.
+  mutating func finish(_ ticket: UInt64, _ result: Result<RemoteOutcome, ReplicaError>) {
+    if forget(ticket) { endings.append(.write(ticket: ticket, result)) }
   }
 
-  /// Ends a write.
-  mutating func finish(_ ticket: UInt64, _ result: Result<WriteResult<Machine.Outcome>, ReplicaError>) {
-    guard let request = requests.remove(ticket) else { return }
+  /// Takes a write off the books. Returns whether it was on them.
+  mutating func forget(_ ticket: UInt64) -> Bool {
+    guard let request = requests.remove(ticket) else { return false }
     if case .forwarded = request.stage { forwardedCount -= 1 }
-    effects.complete(.write(ticket: ticket, result))
+    return true
   }
 
   /// Ends every forward for which `isOver` holds: it was sent, and its answer will not come.
@@ -283,21 +231,21 @@ extension Driver {
   }
 
   /// Answers everything, because the replica stops.
-  package mutating func endAll() {
+  mutating func endAll() {
     for ticket in requests.tickets {
       if let request = requests[ticket] { end(ticket, request, with: .stopping) }
     }
   }
 
   private mutating func end(
-    _ ticket: UInt64, _ request: RequestTable<Machine.Query>.Request, with reason: ReplicaError.Reason
+    _ ticket: UInt64, _ request: RequestTable.Request, with reason: ReplicaError.Reason
   ) {
     switch request.stage {
     case .waiting: finish(ticket, .failure(.notExecuted(reason)))
     case .proposed, .forwarded: finish(ticket, .failure(.unknown(reason)))
     case .reading:
       _ = requests.remove(ticket)
-      effects.complete(.read(ticket: ticket, .failure(.notExecuted(reason))))
+      endings.append(.read(ticket: ticket, .notExecuted(reason)))
     }
   }
 }
