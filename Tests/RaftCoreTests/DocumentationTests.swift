@@ -176,6 +176,22 @@ struct DocumentationTests {
     #expect(restarted.node.baseIndex == base)
   }
 
+  @Test("a node that stops right behind its snapshot starts again, though no write says what is committed")
+  func runRestartBehindSnapshot() throws {
+    var cluster = try ExampleCluster(1)
+    cluster.run(ticks: 100)
+    try cluster.drivers[0].propose("a", at: cluster.now)
+    cluster.drivers[0].takeSnapshot()
+    let stopped = cluster.drivers[0]
+    let applied = stopped.node.appliedIndex
+    #expect(stopped.disk.commitIndex < applied)
+    let restarted = try ExampleDriver(
+      restartedFrom: stopped.disk, id: stopped.node.id, seed: 9, at: cluster.now)
+    #expect(restarted.words == ["a"])
+    #expect(restarted.node.appliedIndex == applied)
+    #expect(restarted.node.commitIndex == applied)
+  }
+
   @Test("leases are switched on for the whole cluster, and answer at once")
   func runLeases() throws {
     var cluster = try ExampleCluster(3)

@@ -42,7 +42,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     }
     engine = Consensus(
       id: id, hardState: state.hardState, log: log, configurations: configurations,
-      commitIndex: state.commitIndex, appliedIndex: state.appliedIndex, snapshot: state.snapshot,
+      commitIndex: state.committedIndex, appliedIndex: state.appliedIndex, snapshot: state.snapshot,
       options: options, seed: seed, now: now)
   }
 
