@@ -218,15 +218,20 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// goes, otherwise through a joint phase, which ends by itself (thesis §4.3). The new configuration is in force at once;
   /// the change is over when ``RaftStatus/configuration`` is not joint and its entry is committed.
   ///
+  /// - Returns: Where the configuration entry stands, which is settled like a proposal: if another term is committed at
+  ///   its index, the change has not been made, and the new leader has to be asked again. Once it is committed, the
+  ///   change is sure to be carried out, even if a joint phase is still to be ended.
   /// - Throws: ``ConfigurationChangeError``; nothing has changed then.
   @specialized(where Payload == Bytes)
+  @discardableResult
   public mutating func changeConfiguration(
     _ changes: [ConfigurationChange], into outputs: inout Outputs
-  ) throws(ConfigurationChangeError) {
+  ) throws(ConfigurationChangeError) -> EntryID {
     let before = landmarks
-    try engine.changeConfiguration(changes, into: &outputs)
+    let entry = try engine.changeConfiguration(changes, into: &outputs)
     completeTail()
     check(since: before)
+    return entry
   }
 
   // MARK: - Snapshots
