@@ -17,10 +17,14 @@ running() {
   done
 }
 
+# Stops them; false if there is none.
 stop() {
   local pids i
   pids=$(running)
-  if [ -z "$pids" ]; then rm -rf "$state"; return; fi
+  if [ -z "$pids" ]; then
+    rm -rf "$state"
+    return 1
+  fi
   # shellcheck disable=SC2086
   kill -TERM $pids
   for ((i = 0; i < 100; i++)); do
@@ -33,6 +37,18 @@ stop() {
   fi
   rm -rf "$state"
   echo "stopped the demo's nodes"
+}
+
+# Runs a node in the place of this shell, without what the shell has inherited beyond input, output and errors: a node
+# outlives its caller, and would go on holding the caller's locks and pipes.
+become_node() {
+  local path descriptor
+  for path in /proc/self/fd/*; do
+    descriptor=${path##*/}
+    if [ "$descriptor" -gt 2 ]; then exec {descriptor}>&-; fi
+  done
+  # Without a hang-up, so that the node outlives the terminal.
+  exec nohup "$raftnode" "$@"
 }
 
 # Whether nobody listens at a port of this machine.
@@ -66,8 +82,7 @@ start() {
   mkdir -p "$state"
   for i in 0 1 2; do
     echo "starting: raftnode --ip 127.0.0.1:${ports[i]} --peers $addresses"
-    # Without a hang-up, so that the nodes outlive the terminal.
-    nohup "$raftnode" --ip "127.0.0.1:${ports[i]}" --peers "$addresses" </dev/null >"$state/node-$((i + 1)).log" 2>&1 &
+    become_node --ip "127.0.0.1:${ports[i]}" --peers "$addresses" </dev/null >"$state/node-$((i + 1)).log" 2>&1 &
     echo $! >"$state/node-$((i + 1)).pid"
   done
 
@@ -113,10 +128,10 @@ TEXT
 
 case "${1:-}" in
 start)
-  stop
+  stop || true
   start
   ;;
-stop) stop ;;
+stop) stop || echo "nothing to stop: no node of the demo runs" ;;
 *)
   echo "usage: Scripts/demo.sh start|stop" >&2
   exit 64

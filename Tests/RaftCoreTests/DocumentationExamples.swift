@@ -31,13 +31,15 @@ func clusterOfOne() throws -> [String] {
 // example: founding
 func foundingNode(
   _ number: Int, of addresses: [String], options: RaftOptions = RaftOptions(), seed: UInt64, now: Ticks
-) throws -> RaftNode<String> {
+) throws -> (node: RaftNode<String>, disk: ExampleDisk) {
   let members = addresses.enumerated().map { position, address in
     Member(id: NodeID(UInt64(position) + 1), address: address, store: .durable)
   }
   let state = RecoveredState<String>.founding(try Configuration(voters: members))
-  return try RaftNode(
+  let node = try RaftNode(
     id: members[number].id, recovered: state, options: options.validated(), seed: seed, now: now)
+  // Durable before the first input, because no write will ever contain it.
+  return (node, ExampleDisk(starting: state))
 }
 // end
 
@@ -76,17 +78,23 @@ func prove(_ write: consuming PendingWrite, _ sync: () throws -> Void) throws ->
 // end
 
 // example: newcomer
-func newcomer(_ id: NodeID, knowing configuration: Configuration, now: Ticks) throws -> RaftNode<String> {
+func newcomer(
+  _ id: NodeID, knowing configuration: Configuration, now: Ticks
+) throws -> (node: RaftNode<String>, disk: ExampleDisk) {
   let state = RecoveredState<String>(
     hardState: .initial, base: .zero,
     baseConfiguration: IndexedConfiguration(index: .zero, configuration: configuration), entries: [],
     commitIndex: .zero, appliedIndex: .zero)
-  return try RaftNode(id: id, recovered: state, seed: id.rawValue, now: now)
+  // As with a founder: what it starts from is durable before its first input.
+  return (try RaftNode(id: id, recovered: state, seed: id.rawValue, now: now), ExampleDisk(starting: state))
 }
 // end
 
 // example: invite
-func invite(_ member: Member, at leader: inout RaftNode<String>, into outputs: inout Outputs) throws {
+/// Returns where the change stands, for somebody who waits for it.
+func invite(
+  _ member: Member, at leader: inout RaftNode<String>, into outputs: inout Outputs
+) throws -> EntryID {
   try leader.changeConfiguration([.addLearner(member)], into: &outputs)
 }
 // end
@@ -135,6 +143,16 @@ struct ExampleDisk {
   var entries: [Entry<String>] = []
   var snapshot: (snapshot: Snapshot, bytes: Bytes)?
 
+  // example: starting
+  /// Makes durable what a node begins its first life with.
+  init(starting state: RecoveredState<String>) {
+    hardState = state.hardState
+    (base, baseConfiguration) = (state.base, state.baseConfiguration)
+    (entries, commitIndex) = (state.entries, state.commitIndex)
+    // Here a real disk syncs.
+  }
+  // end
+
   // example: store
   /// Makes a write durable, all of it or nothing.
   mutating func store(
@@ -158,6 +176,8 @@ struct ExampleDisk {
   // example: compact
   /// Keeps a snapshot, and forgets the entries through `index`, which it stands for.
   mutating func compact(through index: LogIndex, behind newest: Snapshot, _ bytes: Bytes) {
+    // While it was written, a newer one may have been installed.
+    guard newest.last.index >= base.index else { return }
     snapshot = (newest, bytes)
     for entry in entries where entry.id.index <= index {
       base = entry.id
@@ -172,17 +192,37 @@ struct ExampleDisk {
 
 /// A node with everything around it: its disk, its state machine (a list of words), its clients, and what it sends.
 struct ExampleDriver {
-  /// A message with what belongs to it.
-  struct Frame {
+  // example: frame
+  /// A message with what belongs to it. Where it ends, the transport has to tell.
+  struct Frame: ByteCodable {
     var message: Message
     var entries: [Entry<String>] = []
     var configuration: IndexedConfiguration?
     var bytes = Bytes()
+
+    init(_ message: Message) { self.message = message }
+
+    func encode(into writer: inout ByteWriter) {
+      message.encode(into: &writer)
+      writer.write(UInt32(entries.count))
+      for entry in entries { entry.encode(into: &writer) }
+      configuration.encode(into: &writer)
+      writer.write(bytes)
+    }
+
+    init(from reader: inout ByteReader) throws(MalformedBytes) {
+      message = try Message(from: &reader)
+      // An entry takes 21 bytes at least.
+      for _ in 0..<(try reader.readCount(elementBytes: 21)) { entries.append(try Entry(from: &reader)) }
+      configuration = try IndexedConfiguration?(from: &reader)
+      bytes = try reader.readBytes()
+    }
   }
+  // end
 
   var node: RaftNode<String>
   var outputs = Outputs()
-  var disk = ExampleDisk()
+  var disk: ExampleDisk
   var words: [String] = []
   var sent: [Frame] = []
   var waiting: [EntryID] = []
@@ -195,11 +235,7 @@ struct ExampleDriver {
   var received = Bytes()
   var offered: [(snapshot: Snapshot, bytes: Bytes)] = []
 
-  init(_ node: RaftNode<String>, founding state: RecoveredState<String>? = nil) {
-    self.node = node
-    disk.hardState = state?.hardState ?? .initial
-    disk.entries = state?.entries ?? []
-  }
+  init(_ start: (node: RaftNode<String>, disk: ExampleDisk)) { (node, disk) = start }
 
   // example: feed
   /// Feeds one input to the node, and carries out all that comes of it.
@@ -217,18 +253,19 @@ struct ExampleDriver {
     handOver()
     while let write = node.takeWrite() {
       let entries = node.entries(after: write.after, through: write.through) ?? []
-      let snapshot = write.installs == nil ? nil : node.installingSnapshot
-      let proof = disk.store(write, entries: entries, installing: snapshot.map { ($0, received) })
+      let installing = write.installs == nil ? nil : node.installingSnapshot.map { ($0, received) }
+      let proof = disk.store(write, entries: entries, installing: installing)
       node.didPersist(proof, into: &outputs)
-      if let snapshot { load(snapshot) }
+      if let (snapshot, bytes) = installing { load(snapshot, bytes) }
       handOver()
     }
     apply()
     answerReads()
   }
 
-  /// Sends messages, and notes what has become of reads.
+  /// Sends messages, notes what has become of reads, and throws away what was received in vain.
   mutating func handOver() {
+    if !outputs.discardedSnapshots.isEmpty { received = [] }
     for message in outputs.messages { send(message) }
     for read in outputs.reads { note(read) }
     outputs.removeAll()
@@ -294,20 +331,27 @@ struct ExampleDriver {
     let snapshot = Snapshot(
       last: EntryID(term: term, index: index), configuration: configuration, bytes: UInt64(bytes.count),
       fingerprint: fingerprint(of: bytes))
-    // The bytes of an older one are kept as long as it is being sent to somebody.
-    offered.removeAll { !node.snapshotsInUse.contains($0.snapshot) }
-    offered.append((snapshot, bytes))
-    node.didTakeSnapshot(snapshot, into: &outputs)
+    offer(snapshot, bytes)
     // The store keeps the snapshot before it forgets the entries that the snapshot stands for.
     disk.compact(through: node.compact(through: index), behind: snapshot, bytes)
     carryOut()
+  }
+
+  /// Lets a snapshot be sent to others. The bytes of an older one are kept as long as it is being sent to somebody.
+  mutating func offer(_ snapshot: Snapshot, _ bytes: Bytes) {
+    node.didTakeSnapshot(snapshot, into: &outputs)
+    // One that was long in the making may be older than one that was installed meanwhile.
+    guard node.status.snapshot == snapshot else { return }
+    let inUse = node.snapshotsInUse
+    offered.removeAll { $0.snapshot == snapshot || !inUse.contains($0.snapshot) }
+    offered.append((snapshot, bytes))
   }
   // end
 
   // example: attach
   /// Sends a message with what belongs to it; one whose entries or bytes are gone is not worth sending.
   mutating func send(_ message: Message) {
-    var frame = Frame(message: message)
+    var frame = Frame(message)
     switch message.body {
     case .appendEntries:
       guard let entries = node.entries(for: message) else { return }
@@ -330,8 +374,10 @@ struct ExampleDriver {
     defer { carryOut() }
     node.step(
       frame.message, entries: frame.entries[...], configuration: frame.configuration, into: &outputs)
-    for _ in outputs.discardedSnapshots { received = [] }
-    for piece in outputs.chunks { store(piece, frame.bytes) }
+    // What is given up goes before what comes in its place.
+    let pieces = outputs.chunks
+    handOver()
+    for piece in pieces { store(piece, frame.bytes) }
   }
 
   /// Stores a piece of a snapshot and, if it is the last one, verifies the whole.
@@ -348,10 +394,9 @@ struct ExampleDriver {
 
   // example: load
   /// Lets the snapshot that has just become durable take the place of the state machine. It can be sent on as well.
-  mutating func load(_ snapshot: Snapshot) {
-    words = decode(received)
-    offered.append((snapshot, received))
-    node.didTakeSnapshot(snapshot, into: &outputs)
+  mutating func load(_ snapshot: Snapshot, _ bytes: Bytes) {
+    words = decode(bytes)
+    offer(snapshot, bytes)
   }
   // end
 

@@ -105,6 +105,24 @@ struct DocumentationTests {
     #expect(driver.waiting.isEmpty)
   }
 
+  @Test("founders and newcomers start again from what was stored before their first input")
+  func runFirstLives() throws {
+    var cluster = try ExampleCluster(3)
+    cluster.drivers.append(
+      ExampleDriver(
+        try newcomer(NodeID(4), knowing: cluster.drivers[0].node.configuration, now: cluster.now)))
+    for hasLived in [false, true] {
+      if hasLived { cluster.run(ticks: 200) }
+      for driver in cluster.drivers {
+        #expect(driver.disk.hardState.term == driver.node.term)
+        let restarted = try ExampleDriver(
+          restartedFrom: driver.disk, id: driver.node.id, seed: 9, at: cluster.now)
+        #expect(restarted.node.lastEntry == driver.node.lastEntry)
+        #expect(restarted.node.configuration == driver.node.configuration)
+      }
+    }
+  }
+
   @Test("several writes are proven in order, and a failed one ends the node")
   func runWrites() throws {
     var cluster = try ExampleCluster(1)
@@ -134,10 +152,14 @@ struct DocumentationTests {
         try newcomer(new.id, knowing: cluster.drivers[leader].node.configuration, now: cluster.now)))
     let others = cluster.drivers.indices.filter { $0 != leader && $0 < 3 }
     let old = cluster.drivers[others[0]].node.id
+    var invited: EntryID?
     try cluster.drivers[leader].feed(at: cluster.now) { node, outputs in
-      try invite(new, at: &node, into: &outputs)
+      invited = try invite(new, at: &node, into: &outputs)
     }
+    let place = try #require(invited)
+    cluster.drivers[leader].waiting.append(place)
     cluster.run(ticks: 20)
+    #expect(cluster.drivers[leader].succeeded == [place])
     #expect(cluster.drivers[3].node.configuration.learners == [new.id])
     var isDone = false
     try cluster.drivers[leader].feed(at: cluster.now) { node, outputs in
@@ -174,6 +196,55 @@ struct DocumentationTests {
       restartedFrom: cluster.drivers[away].disk, id: cluster.drivers[away].node.id, seed: 9, at: cluster.now)
     #expect(restarted.words.count == 20)
     #expect(restarted.node.baseIndex == base)
+    for _ in 0..<3 {
+      for position in cluster.drivers.indices { cluster.drivers[position].takeSnapshot() }
+      try cluster.drivers[leader].propose("more", at: cluster.now)
+      cluster.run(ticks: 10)
+    }
+    for driver in cluster.drivers {
+      #expect(driver.offered.map(\.snapshot) == [driver.node.status.snapshot], "old ones are not kept")
+    }
+  }
+
+  @Test("what a driver has received of a snapshot that is given up, it throws away")
+  func runDiscarding() throws {
+    var driver = try ExampleCluster(3).drivers[2]
+    let bytes = encode(["a", "b"])
+    let snapshot = Snapshot(
+      last: EntryID(term: Term(2), index: LogIndex(9)),
+      configuration: try #require(driver.node.configuration(at: LogIndex(1))), bytes: UInt64(bytes.count),
+      fingerprint: fingerprint(of: bytes))
+    func send(_ range: Range<Int>, _ bytes: Bytes) {
+      let piece = InstallSnapshot(of: snapshot, offset: UInt64(range.lowerBound), count: UInt32(range.count))
+      var frame = ExampleDriver.Frame(
+        Message(from: NodeID(1), to: NodeID(3), term: Term(2), body: .installSnapshot(piece)))
+      frame.configuration = snapshot.configuration
+      frame.bytes = Bytes(bytes[range])
+      driver.receive(frame, at: .zero)
+    }
+    send(0..<4, bytes)
+    #expect(driver.received.count == 4)
+    send(4..<bytes.count, bytes.reversed())
+    #expect(driver.received.isEmpty, "the last piece did not verify")
+    send(0..<4, bytes)
+    send(4..<bytes.count, bytes)
+    #expect(driver.words == ["a", "b"])
+  }
+
+  @Test("a node that stops right behind its snapshot starts again, though no write says what is committed")
+  func runRestartBehindSnapshot() throws {
+    var cluster = try ExampleCluster(1)
+    cluster.run(ticks: 100)
+    try cluster.drivers[0].propose("a", at: cluster.now)
+    cluster.drivers[0].takeSnapshot()
+    let stopped = cluster.drivers[0]
+    let applied = stopped.node.appliedIndex
+    #expect(stopped.disk.commitIndex < applied)
+    let restarted = try ExampleDriver(
+      restartedFrom: stopped.disk, id: stopped.node.id, seed: 9, at: cluster.now)
+    #expect(restarted.words == ["a"])
+    #expect(restarted.node.appliedIndex == applied)
+    #expect(restarted.node.commitIndex == applied)
   }
 
   @Test("leases are switched on for the whole cluster, and answer at once")
@@ -200,8 +271,9 @@ struct ExampleCluster {
   init(_ count: Int, options: RaftOptions = RaftOptions()) throws {
     let addresses = (1...count).map { "n\($0):1" }
     for number in 0..<count {
-      let node = try foundingNode(number, of: addresses, options: options, seed: UInt64(number), now: now)
-      drivers.append(ExampleDriver(node, founding: .founding(node.configuration)))
+      drivers.append(
+        ExampleDriver(
+          try foundingNode(number, of: addresses, options: options, seed: UInt64(number), now: now)))
     }
   }
 
@@ -219,9 +291,10 @@ struct ExampleCluster {
     while let from = drivers.firstIndex(where: { !$0.sent.isEmpty }) {
       let frame = drivers[from].sent.removeFirst()
       guard !unreachable.contains(from),
-        let to = drivers.firstIndex(where: { $0.node.id == frame.message.to }), !unreachable.contains(to)
+        let to = drivers.firstIndex(where: { $0.node.id == frame.message.to }), !unreachable.contains(to),
+        let arrived = try? ExampleDriver.Frame(decoding: frame.encoded())
       else { continue }
-      drivers[to].receive(frame, at: now)
+      drivers[to].receive(arrived, at: now)
     }
   }
 }

@@ -60,6 +60,30 @@ struct MembershipTests {
     }
   }
 
+  @Test("a change says where it stands, and is settled like a proposal: by the term that is committed there")
+  func placeOfAChange() throws {
+    var network = try cluster(newcomers: 1)
+    for isAlone in [false, true] {
+      var entry: EntryID?
+      network.input(0) { node, outputs in
+        let change = isAlone ? ConfigurationChange.remove(NodeID(4)) : .addLearner(member(4))
+        entry = try? node.changeConfiguration([change], into: &outputs)
+      }
+      let place = try #require(entry)
+      #expect(network.nodes[0].configuration(at: place.index)?.index == place.index)
+      if isAlone {
+        network.replaceLeader(0, by: 1)
+        network.run(ticks: 10)
+        #expect(network.nodes[0].term(at: place.index) == network.nodes[1].term)
+        #expect(network.nodes[0].configuration.learners == [NodeID(4)], "as if it had not been asked for")
+      } else {
+        network.run(ticks: 10)
+        #expect(network.nodes[0].commitIndex == place.index)
+        #expect(network.nodes[0].term(at: place.index) == place.term)
+      }
+    }
+  }
+
   @Test("learners count neither for commitment, nor for elections, nor for reads (scenario 41)")
   func learnersDoNotCount() throws {
     var network = try cluster(2, newcomers: 3)

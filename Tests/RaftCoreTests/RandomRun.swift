@@ -258,7 +258,7 @@ struct RandomRun {
   /// Many changes do not fit what is there, and are refused.
   private mutating func change(_ changes: [ConfigurationChange]) {
     guard let leader = leaders.randomElement(using: &random) else { return }
-    input(leader) { node, outputs in try? node.changeConfiguration(changes, into: &outputs) }
+    input(leader) { node, outputs in _ = try? node.changeConfiguration(changes, into: &outputs) }
   }
 
   // MARK: - In the end

@@ -108,13 +108,14 @@ private struct DamagedState {
       base.index.rawValue <= plausible,
       base.index > .zero || base.term == .zero,
       entries.enumerated().allSatisfy({ $1.id.index.rawValue == base.index.rawValue + UInt64($0) + 1 }),
-      base.index <= state.appliedIndex, state.appliedIndex <= state.commitIndex,
+      base.index <= state.appliedIndex, state.appliedIndex.rawValue <= last,
       state.commitIndex.rawValue <= last
     else { return false }
     if let configuration = state.baseConfiguration {
       guard configuration.index <= base.index else { return false }
     } else {
-      guard base.index == .zero, case .configuration? = entries.first?.content, state.commitIndex > .zero
+      guard base.index == .zero, case .configuration? = entries.first?.content,
+        max(state.commitIndex, state.appliedIndex) > .zero
       else { return false }
     }
     guard let snapshot = state.snapshot else { return true }

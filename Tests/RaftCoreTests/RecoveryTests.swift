@@ -110,7 +110,7 @@ private struct Damage: Sendable, CustomTestStringConvertible {
       $0.commitIndex = .zero
       $0.appliedIndex = .zero
     },
-    Damage("applied index 5 is beyond the commit index 4") { $0.appliedIndex = LogIndex(5) },
+    Damage("applied index 6 is beyond the last entry 5@4") { $0.appliedIndex = LogIndex(6) },
     Damage("applied index 9 is before the log's beginning 10@3: a snapshot is missing", isCompacted: true) {
       $0.appliedIndex = LogIndex(9)
       $0.snapshot = nil
@@ -188,6 +188,19 @@ struct RecoveryTests {
     #expect(node.term == Term(6))
   }
 
+  @Test("what is applied counts as committed, however old the commit index is that was stored")
+  func appliedIsCommitted() throws {
+    var state = try Sound.compacted()
+    state.commitIndex = .zero
+    var node = try RaftNode(id: NodeID(1), recovered: state, seed: 1)
+    #expect(node.commitIndex == LogIndex(13))
+    #expect(node.takeCommitted(bytesMax: 1000) == nil)
+    state = try Sound.whole()
+    state.commitIndex = .zero
+    state.appliedIndex = LogIndex(1)
+    #expect(try RaftNode(id: NodeID(1), recovered: state, seed: 1).commitIndex == LogIndex(1))
+  }
+
   @Test(
     "each contradiction is refused with its own sentence, and with no other",
     arguments: Damage.ofTheLog + Damage.ofWhatIsDone + Damage.ofWhoTakesPart + Damage.ofTheSnapshot)
@@ -214,7 +227,7 @@ struct RecoveryTests {
         "entry 13@2 follows entry 12@3: terms in a log only grow",
         "the last entry 15@5 is of a later term than the node's term 4",
         "commit index 20 is beyond the last entry 15@5",
-        "applied index 21 is beyond the commit index 20",
+        "applied index 21 is beyond the last entry 15@5",
         "the snapshot ends at 9@3, before the log's beginning 10@3: the log does not continue it",
         "the snapshot's configuration stands at 12, beyond its end 9@3",
       ])

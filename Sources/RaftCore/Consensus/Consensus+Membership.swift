@@ -4,9 +4,11 @@ extension Consensus {
   // MARK: - Changing
 
   /// Begins a change. It is in force as soon as it is appended, and a joint phase ends by itself.
+  ///
+  /// - Returns: Where the new configuration stands.
   mutating func changeConfiguration(
     _ changes: [ConfigurationChange], into outputs: inout Outputs
-  ) throws(ConfigurationChangeError) {
+  ) throws(ConfigurationChangeError) -> EntryID {
     guard isLeader else { throw .notLeader(leader: leader) }
     guard transfer == nil, !isLeaving else { throw .transferring }
     guard hasCommittedInTerm else { throw .termNotOpen }
@@ -24,7 +26,9 @@ extension Consensus {
     } catch {
       throw .invalid(error)
     }
+    let place = EntryID(term: hardState.term, index: log.lastIndex.next)
     appendConfiguration(next, into: &outputs)
+    return place
   }
 
   private mutating func appendConfiguration(_ next: Configuration, into outputs: inout Outputs) {

@@ -9,7 +9,10 @@ public struct Outputs: Sendable {
   /// Pieces of a snapshot to be stored, in order; the bytes are those that came with the message. What to do with them:
   /// ``RaftNode/didStoreChunk(fingerprint:through:into:)``.
   public private(set) var chunks: [InstallSnapshot] = []
-  /// Snapshots of which nothing more will be received, and whose stored pieces can be thrown away.
+  /// Snapshots of which nothing more will be received, and whose stored pieces can be thrown away. They appear when a
+  /// newer snapshot begins to arrive, when the log has got there without them, when a piece could not be stored or did not
+  /// verify, and when this node becomes leader: of whatever call brings that about, `step` and `didStoreChunk` as well as
+  /// `advance` and `didPersist`. What is in ``chunks`` of the same call is newer and stays.
   public private(set) var discardedSnapshots: [Snapshot] = []
   /// What was decided, in order; stays empty unless tracing was asked for.
   public private(set) var events: [TraceEvent] = []

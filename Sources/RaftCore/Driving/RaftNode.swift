@@ -2,14 +2,19 @@
 ///
 /// It does no I/O and has no clock. A driver feeds it and carries out what comes back:
 /// 1. Before every input, ``advance(to:into:)`` with the time of that input.
-/// 2. Inputs: ``step(_:entries:into:)`` for messages, ``propose(_:bytes:into:)``, ``readIndex(_:into:)``,
-///    ``changeConfiguration(_:into:)``, ``connectionLost(to:into:)``. Messages and answers appear in `outputs`, and may be
-///    sent at once.
-/// 3. Then, while ``takeWrite()`` gives a write: hand it, with ``entries(after:through:)``, to the log store, and bring
+/// 2. Inputs: ``step(_:entries:configuration:into:)`` for messages; ``propose(_:bytes:into:)``, or
+///    ``append(_:bytes:)`` for many and then ``replicate(into:)``; ``readIndex(_:into:)``,
+///    ``changeConfiguration(_:into:)``, ``transferLeadership(to:into:)``, ``stepDown(into:)``,
+///    ``connectionLost(to:into:)``. Messages and answers appear in `outputs`, and may be sent at once.
+/// 3. For each of ``Outputs/chunks``: store it, with the bytes that came with the message, and report with
+///    ``didStoreChunk(fingerprint:through:into:)`` or ``didFailToStore(fingerprint:into:)``.
+/// 4. Then, while ``takeWrite()`` gives a write: hand it, with ``entries(after:through:)``, to the log store, and bring
 ///    the proof back with ``didPersist(_:into:)``. Several writes may be in flight; they complete in order.
-/// 4. Then, while ``takeCommitted(bytesMax:)`` gives a range: apply it, and report with ``didApply(through:)``.
-/// 5. From time to time, and when ``wantsSnapshot`` says so: take a snapshot, report it with ``didTakeSnapshot(_:into:)``, and
-///    then ``compact(through:)``.
+/// 5. Then, while ``takeCommitted(bytesMax:)`` gives a range: apply it, and report with ``didApply(through:)``.
+/// 6. From time to time, and when ``wantsSnapshot`` says so: take a snapshot, report it with
+///    ``didTakeSnapshot(_:into:)``, and then ``compact(through:)``.
+///
+/// What it starts from is durable before the first input: no write contains that.
 ///
 /// "Persist before you answer" needs no care: what depends on a write stays inside until its proof is back.
 public struct RaftNode<Payload: Sendable>: Sendable {
@@ -21,7 +26,9 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// - Parameters:
   ///   - id: This incarnation of the node. It need not be in the configuration (yet).
   ///   - state: What it starts from.
-  ///   - options: Validated by ``RaftOptions/validated()``.
+  ///   - options: Not checked here: that is for ``RaftOptions/validated()``. With what it refuses, a node may trap, here or
+  ///     later, never elect a leader, never send an entry, or answer reads under a lease that has run out. The defaults
+  ///     are sound.
   ///   - seed: Decides all its random choices. Nodes of one cluster need different seeds.
   ///   - now: The time of the start, on the clock that ``advance(to:into:)`` will tell.
   /// - Throws: ``RecoveryError`` listing everything in `state` that contradicts itself.
@@ -42,7 +49,7 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     }
     engine = Consensus(
       id: id, hardState: state.hardState, log: log, configurations: configurations,
-      commitIndex: state.commitIndex, appliedIndex: state.appliedIndex, snapshot: state.snapshot,
+      commitIndex: state.committedIndex, appliedIndex: state.appliedIndex, snapshot: state.snapshot,
       options: options, seed: seed, now: now)
   }
 
@@ -218,15 +225,20 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// goes, otherwise through a joint phase, which ends by itself (thesis §4.3). The new configuration is in force at once;
   /// the change is over when ``RaftStatus/configuration`` is not joint and its entry is committed.
   ///
+  /// - Returns: Where the configuration entry stands, which is settled like a proposal: if another term is committed at
+  ///   its index, the change has not been made, and the new leader has to be asked again. Once it is committed, the
+  ///   change is sure to be carried out, even if a joint phase is still to be ended.
   /// - Throws: ``ConfigurationChangeError``; nothing has changed then.
   @specialized(where Payload == Bytes)
+  @discardableResult
   public mutating func changeConfiguration(
     _ changes: [ConfigurationChange], into outputs: inout Outputs
-  ) throws(ConfigurationChangeError) {
+  ) throws(ConfigurationChangeError) -> EntryID {
     let before = landmarks
-    try engine.changeConfiguration(changes, into: &outputs)
+    let entry = try engine.changeConfiguration(changes, into: &outputs)
     completeTail()
     check(since: before)
+    return entry
   }
 
   // MARK: - Snapshots
@@ -253,7 +265,11 @@ public struct RaftNode<Payload: Sendable>: Sendable {
 
   /// The driver has a snapshot that can be sent to peers, now and until it reports a newer one.
   ///
-  /// - Precondition: The snapshot ends at an entry that is applied and retained, or is the log's beginning.
+  /// One that is older than the newest known, or whose end the log has been compacted or replaced beyond, may be reported
+  /// as well; it is sent to nobody.
+  ///
+  /// - Precondition: It ends at or before the applied index, and if the log still knows the entry there
+  ///   (``term(at:)``), at that very entry.
   @specialized(where Payload == Bytes)
   public mutating func didTakeSnapshot(_ snapshot: Snapshot, into outputs: inout Outputs) {
     precondition(

@@ -8,7 +8,7 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
   public var baseConfiguration: IndexedConfiguration?
   /// The retained log.
   public var entries: [Entry<Payload>]
-  /// Highest index known committed; at least `appliedIndex`.
+  /// Highest index known committed. It may lag behind: what is applied is committed, whatever stands here.
   public var commitIndex: LogIndex
   /// Highest index that the state machine already reflects; at least that of `base`.
   public var appliedIndex: LogIndex
@@ -41,6 +41,10 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
       commitIndex: id.index, appliedIndex: .zero)
   }
 
+  /// Highest index known committed, by what is applied as well: a commit index that rises causes no write by itself, so
+  /// that a snapshot, or a state machine on disk, may be ahead of the one that was stored last.
+  var committedIndex: LogIndex { max(commitIndex, appliedIndex) }
+
   /// Lists what contradicts itself.
   func faults() -> [String] {
     // Nothing may be counted on from numbers that no cluster reaches.
@@ -53,8 +57,8 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
     if commitIndex > last.index {
       faults.append("commit index \(commitIndex) is beyond the last entry \(last)")
     }
-    if appliedIndex > commitIndex {
-      faults.append("applied index \(appliedIndex) is beyond the commit index \(commitIndex)")
+    if appliedIndex > last.index {
+      faults.append("applied index \(appliedIndex) is beyond the last entry \(last)")
     }
     if appliedIndex < base.index {
       faults.append(
@@ -112,7 +116,7 @@ public struct RecoveredState<Payload: Sendable>: Sendable {
         faults.append("the log begins with entry \(first.id), which does not found a cluster")
         return
       }
-      if commitIndex < first.id.index {
+      if committedIndex < first.id.index {
         faults.append(
           "commit index \(commitIndex) is before the founding entry \(first.id), which is committed by definition"
         )
