@@ -134,7 +134,7 @@ struct SmallWorld {
     case .change(let position):
       budget.changes -= 1
       let change = plan.changes[budget.changes % plan.changes.count]
-      input(position) { node, outputs in try? node.changeConfiguration([change], into: &outputs) }
+      input(position) { node, outputs in _ = try? node.changeConfiguration([change], into: &outputs) }
     }
   }
 
