@@ -20,6 +20,12 @@ public struct SimulationPlan: Hashable, Sendable {
   /// What happens instead of what the seed draws; set when a failing run is made smaller.
   public var schedule: [ScheduledFault]?
 
+  /// Everything that happens in the run, as the seed draws it unless ``schedule`` says otherwise.
+  public var faults: [ScheduledFault] {
+    var random = RandomSource(seed: seed)
+    return schedule ?? profile.schedule(ticks: ticks, seed: random.next())
+  }
+
   /// A run of `ticks` ticks with `nodes` hosts.
   public init(seed: UInt64, profile: SimulationProfile = .hostile, nodes: Int = 5, ticks: UInt64 = 20_000) {
     self.seed = seed

@@ -81,6 +81,13 @@ public struct ScheduledFault: Hashable, Sendable {
   public var kind: FaultKind
   /// Decides everything else about it.
   public var choice: UInt64
+
+  /// Describes something that happens.
+  public init(tick: UInt64, kind: FaultKind, choice: UInt64) {
+    self.tick = tick
+    self.kind = kind
+    self.choice = choice
+  }
 }
 
 /// How often each kind of thing happens: so many times in 10,000 ticks, on the average.
@@ -183,7 +190,8 @@ public struct SimulationProfile: Hashable, Sendable {
   public static let all: [SimulationProfile] = [calm, rough, hostile, disk, membership]
 
   /// Draws everything that happens in a run of `ticks` ticks.
-  func schedule(ticks: UInt64, _ random: inout RandomSource) -> [ScheduledFault] {
+  func schedule(ticks: UInt64, seed: UInt64) -> [ScheduledFault] {
+    var random = RandomSource(seed: seed)
     var schedule: [ScheduledFault] = []
     for kind in FaultKind.allCases where self[kind] > 0 {
       let gap = max(1, 20_000 / UInt64(self[kind]))

@@ -34,7 +34,7 @@ extension SimulatedWorld {
     let needed = nodes.filter { node in leader.map { nodes[$0].configuration.member(node.id) != nil } ?? true
     }
     var chosen = Array(nodes.indices)
-    for slot in nodes.indices.shuffled(using: &faultRandom) {
+    for slot in nodes.indices.shuffled(using: &finaleRandom) {
       let rest = chosen.filter { $0 != slot }
       let ids = rest.filter { !nodes[$0].isSuspect }.map { nodes[$0].id }
       let isEnough = needed.allSatisfy { node in

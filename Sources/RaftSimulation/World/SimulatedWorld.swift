@@ -13,7 +13,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   let nextOperation: (Int, inout RandomSource) -> SimulatedOperation<Machine>
 
   // Each concern draws from a source of its own, so that leaving out one thing changes the others as little as possible.
-  var faultRandom: RandomSource
+  var finaleRandom: RandomSource
   var networkRandom: RandomSource
   var diskRandom: RandomSource
   var clientRandom: RandomSource
@@ -57,12 +57,13 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     self.plan = plan
     nextOperation = next
     var random = RandomSource(seed: plan.seed)
-    faultRandom = RandomSource(seed: random.next())
+    let faultSeed = random.next()
+    finaleRandom = RandomSource(seed: random.next())
     networkRandom = RandomSource(seed: random.next())
     diskRandom = RandomSource(seed: random.next())
     clientRandom = RandomSource(seed: random.next())
     nodeRandom = RandomSource(seed: random.next())
-    schedule = plan.schedule ?? plan.profile.schedule(ticks: plan.ticks, &faultRandom)
+    schedule = plan.schedule ?? plan.profile.schedule(ticks: plan.ticks, seed: faultSeed)
     allowsLeases = Bool.random(using: &random)
     options = Self.drawOptions(&random)
     blank = Applier(machine, options: options)

@@ -1,0 +1,77 @@
+import ArgumentParser
+import RaftSimulation
+
+/// `raftsim [run]`: many seeds, one after the other.
+struct Run: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lives through many seeds. Ends with status 1 if a rule was broken in one of them.")
+
+  @Argument(help: "The seeds: one, or a range from..to with both ends.")
+  var seeds = SeedRange(1...100)
+  @OptionGroup var world: WorldOptions
+  @Flag(help: "Go on, beyond the last seed if need be, until a seed fails.")
+  var untilFailure = false
+  @Option(
+    help: "How many seeds to live through at the same time; by default as many as there are processors.")
+  var jobs: Int?
+  @Option(help: "Where to draw the first failing run, made smaller, as a page of HTML.")
+  var diagram: String?
+  @Flag(help: "Do not make the first failing run smaller.")
+  var keepWhole = false
+  @Flag(help: "Fail, with status 2, if something that is to be covered never happened.")
+  var requireCoverage = false
+  @Flag(help: "Print how often everything happened.")
+  var coverage = false
+
+  func validate() throws {
+    if let jobs, !(1...256).contains(jobs) {
+      throw ValidationError("--jobs is \(jobs) and must be 1 to 256")
+    }
+  }
+
+  func run() async throws {
+    let result = await RunPool(world: world, jobs: jobs ?? processorCount).run(
+      seeds.seeds, isEndless: untilFailure)
+    if coverage || requireCoverage { printCoverage(result.coverage) }
+    print(result.summary)
+    if let failed = result.failed.first { try explain(failed) }
+    if !result.failed.isEmpty { throw ExitCode(1) }
+    let missing = result.coverage.missing
+    if requireCoverage, !missing.isEmpty {
+      print("never happened: \(missing.joined(separator: ", "))")
+      throw ExitCode(2)
+    }
+  }
+
+  private func printCoverage(_ coverage: Coverage) {
+    for point in coverage.all {
+      let count = String(point.count)
+      print(String(repeating: " ", count: max(0, 12 - count.count)) + count + "  " + point.name)
+    }
+  }
+
+  /// Makes a failing run smaller, and shows it.
+  private func explain(_ report: SimulationReport) throws {
+    var plan = world.plan(seed: report.seed)
+    if !keepWhole {
+      let meter = Meter(label: "making seed \(report.seed) smaller")
+      var shrinker = Shrinker(plan, report) { RegisterSimulation($0).run() }
+      let result = shrinker.shrink { result in
+        meter.show("\(result.runs) runs, \(result.plan.faults.count) faults, \(result.plan.ticks) ticks")
+      }
+      meter.end()
+      plan = result.plan
+      print(
+        "made smaller in \(result.runs) runs: \(plan.faults.count) faults, \(plan.nodes) nodes, \(plan.clients) clients, \(plan.ticks) ticks"
+      )
+      print(result.report.violations.first ?? "")
+      print("\n\(PlanText.write(plan))")
+    }
+    let path = diagram ?? "raftsim-\(report.seed).html"
+    let (_, recording) = RegisterSimulation(plan).recorded(keeping: 2_000)
+    try write(SpaceTimeDiagram.html(of: recording), to: path)
+    print(
+      "drawn in \(path); `raftsim replay \(report.seed) --profile \(world.profile) --nodes \(world.nodes) --ticks \(world.ticks)` prints the whole run"
+    )
+  }
+}
