@@ -3,8 +3,8 @@ import RaftStore
 
 /// What a store does besides writes and snapshots of the state machine.
 package enum DiskWorkItem: Sendable {
-  /// A snapshot is to be taken of the applier as it is now, in this configuration.
-  case save(IndexedConfiguration)
+  /// A snapshot is to be taken of the applier as it is by then.
+  case save
   /// Stores a piece of a snapshot.
   case receive(InstallSnapshot, Bytes)
   /// Throws away what was received of a snapshot.

@@ -263,9 +263,16 @@ package struct Driver<Machine: StateMachine>: Sendable {
       }
       return .persist(write, entries: isDetached ? Array(entries)[...] : entries, install: install)
     }
-    guard let work = core.takeWork() else { return nil }
-    if case .save(let configuration) = work { return .save(applier, configuration) }
-    return .work(work)
+    while let work = core.takeWork() {
+      guard case .save = work else { return .work(work) }
+      // State and configuration are of the same instant, this one. While the log is being replaced by a snapshot there is
+      // no such configuration.
+      if let configuration = core.node.configuration(at: applier.last.index) {
+        return .save(applier, configuration)
+      }
+      core.disk.isSaving = false
+    }
+    return nil
   }
 
   /// Takes the result of the oldest task that has none yet.

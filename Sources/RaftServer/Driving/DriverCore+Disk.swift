@@ -103,11 +103,11 @@ extension DriverCore {
 
   /// Has a snapshot taken if the log behind the last one has grown enough, or a peer waits for one.
   private mutating func planSnapshot() {
-    guard !disk.isSaving, isSnapshotDue, let configuration = node.configuration(at: lastApplied.index) else {
+    guard !disk.isSaving, isSnapshotDue else {
       return
     }
     disk.isSaving = true
-    disk.waiting.append(.save(configuration))
+    disk.waiting.append(.save)
   }
 
   private var isSnapshotDue: Bool {

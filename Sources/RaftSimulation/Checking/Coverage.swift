@@ -86,8 +86,8 @@ enum CoveragePoint: Int, CaseIterable {
   case snapshotTaken, snapshotStarted, snapshotFinished, snapshotRefused, snapshotInstalled, snapshotDiscarded
   case snapshotPieceStored, snapshotPieceRefused, logCompacted
   // Starts.
-  case startFromLog, startFromSnapshot, startAsNewIncarnation, startRefusedDamage, startRefusedFullDisk
-  case unsyncedWritesLost, processStoppedByItsDisk
+  case startFromLog, startFromSnapshot, startAsNewIncarnation, startRefusedDamage
+  case unsyncedWritesLost, processStoppedByItsDisk, processStoppedByFullDisk
   // Clients.
   case clientWriteAnswered, clientReadAnswered, clientWriteForwarded, clientSessionOpened,
     clientSessionExpired

@@ -13,6 +13,8 @@ extension SimulatedWorld {
   }
 
   private func begin(_ client: Int) {
+    // Now and then a client forgets its session, as one that is started anew does.
+    if Int.random(in: 0..<50, using: &clientRandom) == 0 { clients[client].session = 0 }
     if clients[client].usesSession, clients[client].session == 0 {
       clients[client].operation = .init(kind: .open, record: nil, floor: reference.answered)
       return

@@ -70,7 +70,7 @@ extension SimulatedWorld {
   /// A store failed: the process ends. It may have been made to; for no reason it must not.
   private func didFail(_ slot: Int, _ error: StoreError) {
     let node = nodes[slot]
-    coverage.count(.processStoppedByItsDisk)
+    coverage.count(node.device.isFull ? .processStoppedByFullDisk : .processStoppedByItsDisk)
     if !node.device.isDead, !node.device.isFull, !node.device.hasRot {
       report("store", "\(node.address): the store failed, and nothing is wrong with its disk: \(error)")
     }
@@ -143,9 +143,7 @@ extension SimulatedWorld {
       // Somebody puts another disk in: what is damaged is fetched from the others.
       coverage.count(.startRefusedDamage)
       replaceDisk(slot)
-    } else if node.device.isFull {
-      coverage.count(.startRefusedFullDisk)
-    } else {
+    } else if !node.device.isFull {
       report("store", "\(node.address) cannot start from its own disk: \(error)")
     }
     wheel.schedule(.start(slot), at: now + 50)

@@ -81,7 +81,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     options.retainedEntries = Int.random(in: 0...30, using: &random)
     options.logEntriesMax = Int.random(in: 20...200, using: &random)
     options.snapshotEntries = Int.random(in: 10...120, using: &random)
-    options.sessionsMax = Int.random(in: 3...40, using: &random)
+    options.sessionsMax = Int.random(in: 2...12, using: &random)
     options.sessionOutcomesMax = 4
     options.applyBytesMax = Bool.random(using: &random) ? 64 : 1 << 20
     options.raft.snapshotChunkBytes = Int.random(in: 40...400, using: &random)
@@ -211,9 +211,10 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     repeat {
       while node.process?.driver.flush() == true {}
       noteTraces(slot)
+      // Before the log may be compacted: what is committed has to be seen.
+      inspect(slot)
     } while workDisk(slot)
     guard node.isRunning else { return }
-    inspect(slot)
     for outbox in node.process?.driver.effects.takeOutboxes() ?? [] {
       if outbox.writer.count > 0, let target = nodes.firstIndex(where: { $0.id == outbox.peer }) {
         send(outbox.writer.bytes, outbox.trafficClass, from: slot, to: target)
