@@ -175,6 +175,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
     }
     takeEndings()
     for entry in entries {
+      core.disk.bytesSinceSnapshot += Int(entry.bytes)
       let effect = applier.apply(entry)
       if case .unreadable(let reason) = effect {
         core.effects.report(.unreadableEntry(at: entry.id.index, reason: reason))
@@ -268,6 +269,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
       // State and configuration are of the same instant, this one. While the log is being replaced by a snapshot there is
       // no such configuration.
       if let configuration = core.node.configuration(at: applier.last.index) {
+        core.disk.bytesSinceSnapshot = 0
         return .save(applier, configuration)
       }
       core.disk.isSaving = false

@@ -7,6 +7,8 @@ import RaftTransport
 struct DiskWork: Sendable {
   /// What is to be done besides writes, in order.
   var waiting: [DiskWorkItem] = []
+  /// Payload bytes that were applied since the last snapshot of this process.
+  var bytesSinceSnapshot = 0
   /// Whether a snapshot is being taken.
   var isSaving = false
   /// The newest snapshot that the store holds of this node's own.
@@ -103,9 +105,7 @@ extension DriverCore {
 
   /// Has a snapshot taken if the log behind the last one has grown enough, or a peer waits for one.
   private mutating func planSnapshot() {
-    guard !disk.isSaving, isSnapshotDue else {
-      return
-    }
+    guard !disk.isSaving, isSnapshotDue else { return }
     disk.isSaving = true
     disk.waiting.append(.save)
   }
@@ -115,10 +115,8 @@ extension DriverCore {
     guard node.appliedIndex > last, lastApplied.index == node.appliedIndex else { return false }
     if node.wantsSnapshot { return true }
     guard disk.keepsLogBehindSnapshot else { return false }
-    let entries = last.distance(to: node.appliedIndex)
-    return entries >= options.snapshotEntries
-      || node.appliedBytes >= UInt64(options.snapshotBytes)
-        && entries > options.retainedEntries
+    return last.distance(to: node.appliedIndex) >= options.snapshotEntries
+      || disk.bytesSinceSnapshot >= options.snapshotBytes
   }
 
   /// Has the log forgotten as far as it is worth the while, and possible.
