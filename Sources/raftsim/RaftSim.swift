@@ -12,7 +12,7 @@ struct RaftSim: AsyncParsableCommand {
       Each seed decides everything that happens in its run: the same seed is the same run, on every machine and in \
       every build of the same version.
       """,
-    subcommands: [Run.self, Replay.self], defaultSubcommand: Run.self)
+    subcommands: [Run.self, Replay.self, Trace.self], defaultSubcommand: Run.self)
 }
 
 /// What a run is made of, on the command line.
@@ -43,7 +43,8 @@ struct WorldOptions: ParsableArguments {
 
   func plan(seed: UInt64) -> SimulationPlan {
     let known = SimulationProfile.all.first { candidate in candidate.name == profile }
-    var plan = SimulationPlan(seed: seed, profile: known ?? SimulationProfile.hostile, nodes: nodes, ticks: ticks)
+    var plan = SimulationPlan(
+      seed: seed, profile: known ?? SimulationProfile.hostile, nodes: nodes, ticks: ticks)
     plan.clients = clients
     return plan
   }

@@ -16,6 +16,14 @@ struct Run: AsyncParsableCommand {
   var jobs: Int?
   @Option(help: "Where to draw the first failing run, made smaller, as a page of HTML.")
   var diagram: String?
+  @Option(
+    help:
+      "Instead of that, write a trace of the shipped core that a published TLA+ specification can judge; the first seed decides what happens in it."
+  )
+  var trace: String?
+  @Option(
+    help: "What the trace shows: \(SpecificationTrace.scenarios.map(\.rawValue).joined(separator: ", ")).")
+  var scenario = SpecificationTrace.scenarios[0]
   @Flag(help: "Do not make the first failing run smaller.")
   var keepWhole = false
   @Flag(help: "Fail, with status 2, if something that is to be covered never happened.")
@@ -30,6 +38,10 @@ struct Run: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if let trace {
+      let lines = SpecificationTrace.lines(of: scenario, seed: seeds.seeds.lowerBound)
+      return try write(lines.joined(separator: "\n") + "\n", to: trace)
+    }
     let result = await RunPool(world: world, jobs: jobs ?? processorCount).run(
       seeds.seeds, isEndless: untilFailure)
     if coverage || requireCoverage { printCoverage(result.coverage) }
