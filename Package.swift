@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "RaftKV", targets: ["RaftKV"]),
     .library(name: "RaftSimulation", targets: ["RaftSimulation"]),
     .executable(name: "raftnode", targets: ["raftnode"]),
+    .executable(name: "raftsim", targets: ["raftsim"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -65,6 +66,9 @@ let package = Package(
       name: "CustomStateMachine", dependencies: ["RaftCore", "RaftServer"],
       path: "Examples/CustomStateMachine",
       swiftSettings: settings),
+    .executableTarget(
+      name: "SimulateYourMachine", dependencies: ["RaftCore", "RaftServer", "RaftSimulation"],
+      path: "Examples/SimulateYourMachine", swiftSettings: settings),
     .executableTarget(
       name: "ReadmeExample", dependencies: ["RaftCore", "RaftServer"], path: "Examples/ReadmeExample",
       swiftSettings: settings),
