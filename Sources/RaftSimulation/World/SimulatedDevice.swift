@@ -103,7 +103,10 @@ final class SimulatedDevice: @unchecked Sendable {
   }
 
   /// Whether a record is there in which a bit has flipped.
-  var hasRot: Bool { rotten.contains { $0.area.live.get($0.key) == $0.record } }
+  var hasRot: Bool { rottenKey != nil }
+
+  /// The key of a record that is there and in which a bit has flipped.
+  var rottenKey: Bytes? { rotten.first { $0.area.live.get($0.key) == $0.record }?.key }
 
   /// Removes everything, as if another disk had been put in.
   func erase() {

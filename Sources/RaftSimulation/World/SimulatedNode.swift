@@ -62,6 +62,8 @@ final class SimulatedNode<Machine: StateMachine> {
   var isWanted = true
   var isDemoted = false
   var priority: UInt8 = 0
+  /// The term that it was last seen in.
+  var term = Term.zero
   /// The configuration that it was last seen with.
   var configuration: Configuration
 

@@ -117,7 +117,9 @@ extension SimulatedWorld {
     do {
       let recovered = try node.store.recover() ?? joining(slot)
       let applier = try Applier.starting(from: blank, snapshot: recovered.snapshot, in: node.store)
-      if node.device.hasRot { report("store", "\(node.address): a damaged record was not noticed") }
+      if let key = node.device.rottenKey {
+        report("store", "\(node.address): the damaged record of key \(key) was not noticed")
+      }
       node.isSuspect = false
       let driver = try Driver(
         id: node.id, boot: nodeRandom.next(), address: node.address, blank: blank, applier: applier,

@@ -131,20 +131,12 @@ extension SimulatedWorld {
     return true
   }
 
-  /// Whether what a host has stored may be lost: in every configuration that counts, those who lost what they had stay
-  /// a minority. More than that no protocol survives.
+  /// Whether what a host has stored may be lost: those who lost what they had stay a minority. More than that no protocol survives.
   private func canLose(_ slot: Int) -> Bool {
-    guard let leader else { return false }
-    let configuration = nodes[leader].configuration
-    for node in nodes where configuration.member(node.id) != nil {
-      for voters in [node.configuration.voters, node.configuration.outgoingVoters] where !voters.isEmpty {
-        let lost = voters.count { voter in
-          voter == nodes[slot].id || deadIncarnations.contains(voter)
-            || nodes.contains { $0.id == voter && $0.isSuspect }
-        }
-        if lost > (voters.count - 1) / 2 { return false }
-      }
+    guard let configuration = settledConfiguration else { return false }
+    let lost = configuration.voters.count { voter in
+      voter == nodes[slot].id || !nodes.contains { $0.id == voter && !$0.isSuspect }
     }
-    return true
+    return lost <= (configuration.voters.count - 1) / 2
   }
 }

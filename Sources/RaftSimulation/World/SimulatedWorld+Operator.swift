@@ -10,6 +10,16 @@ extension SimulatedWorld {
       .max { (nodes[$0].glance?.term ?? .zero) < (nodes[$1].glance?.term ?? .zero) }
   }
 
+  /// The leader's configuration, if nothing else can be in force any more: it and everything before it is committed, and
+  /// nobody has seen a later term.
+  var settledConfiguration: Configuration? {
+    guard let leader, let glance = nodes[leader].glance, glance.commitIndex == glance.lastEntry.index,
+      glance.lastEntry.term == glance.term, !glance.configuration.isJoint,
+      nodes.allSatisfy({ $0.term <= glance.term })
+    else { return nil }
+    return glance.configuration
+  }
+
   /// An operator's command. Returns whether there was anything to command.
   func operate(_ kind: FaultKind, _ slot: Int, _ choice: inout RandomSource) -> Bool {
     switch kind {
@@ -35,7 +45,7 @@ extension SimulatedWorld {
   private func letBack(_ choice: inout RandomSource) -> Bool {
     let idle = nodes.indices.filter { !nodes[$0].isWanted }
     guard let slot = idle.randomElement(using: &choice) else { return false }
-    let isOut = nodes.allSatisfy { $0.configuration.member(nodes[slot].id) == nil || $0 === nodes[slot] }
+    let isOut = settledConfiguration.map { $0.member(nodes[slot].id) == nil } ?? false
     if isOut, Bool.random(using: &choice) {
       crash(slot)
       replaceDisk(slot)

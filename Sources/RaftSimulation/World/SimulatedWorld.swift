@@ -262,6 +262,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     guard let now = node.process?.driver.glance() else { return }
     let before = node.glance
     node.glance = now
+    node.term = now.term
     guard now != before else { return }
     let known = safety.committed.count
     node.process?.driver.withNode { safety.inspect($0, life: node.life) }
