@@ -68,17 +68,20 @@ public struct AppendLogModel: SequentialModel {
   /// Appends of unknown outcome whose number was never seen are as good as one of them. One whose number was seen in
   /// one place, and appended once, has happened there if at all.
   public func simplify(_ operations: inout [ConsideredOperation<Input, Output>]) {
-    var places: [UInt64: Set<Int>] = [:]
+    /// Where each number was seen; 0 if in several places.
+    var places: [UInt64: Int] = [:]
     var appends: [UInt64: Int] = [:]
     for operation in operations {
-      if case .list(let length, .some(let last)) = operation.output { places[last, default: []].insert(length) }
+      if case .list(let length, .some(let last)) = operation.output {
+        places[last] = places[last, default: length] == length ? length : 0
+      }
       if case .append(_, let number) = operation.input { appends[number, default: 0] += 1 }
     }
     var representative: UInt64?
     for position in operations.indices where operations[position].isUnknown {
       guard case .append(let key, let number) = operations[position].input else { continue }
-      if let seen = places[number] {
-        guard seen.count == 1, appends[number] == 1, let length = seen.first else { continue }
+      if let length = places[number] {
+        guard length > 0, appends[number] == 1 else { continue }
         operations[position].output = .appended(length: length)
       } else {
         representative = representative ?? number

@@ -37,7 +37,13 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
       case .linearizable: break
       case .undecided: undecided.append("\(key)")
       case .contradiction(let found):
-        if found.time < earliest?.time ?? .max { earliest = found }
+        guard let first = earliest else {
+          earliest = found
+          continue
+        }
+        if (found.time, found.explanation.operation) < (first.time, first.explanation.operation) {
+          earliest = found
+        }
       }
     }
     if let earliest { return .violation(earliest.explanation) }
