@@ -53,6 +53,8 @@ public struct SimulationReport: Hashable, Sendable {
   public var acknowledged = 0
   /// How many client operations ended without the client learning what became of them.
   public var unknown = 0
+  /// How many histories the checker of linearizability gave up on.
+  public var undecided = 0
   /// How often everything happened.
   public var coverage = Coverage()
 }

@@ -100,7 +100,8 @@ public struct AppendLogModel: SequentialModel {
     switch output {
     case nil: return asked
     case .appended(let length): return "\(asked) -> length \(length)"
-    case .list(let length, let last): return "\(asked) -> \(describe(state: State(length: length, last: last)))"
+    case .list(let length, let last):
+      return "\(asked) -> \(describe(state: State(length: length, last: last)))"
     }
   }
 

@@ -22,7 +22,9 @@ extension LinearizabilitySearch {
       let kind = problem.calls[call].kind
       if problem.kinds[kind].before >= 0 { demanded.append(problem.kinds[kind].before) }
       isUnclear = isUnclear || problem.kinds[kind].isUnclear
-      guard call != node.event, !problem.kinds[kind].isObservation, !kindsTaken.contains(kind) else { continue }
+      guard call != node.event, !problem.kinds[kind].isObservation, !kindsTaken.contains(kind) else {
+        continue
+      }
       kindsTaken.append(kind)
       take(call: call, in: node, parent)
     }

@@ -18,9 +18,23 @@ public struct RegisterSimulation {
   public func recorded(keeping events: Int) -> (report: SimulationReport, recording: RunRecording) {
     // In this module the world is compiled for this machine; for the machines of others it is generic, and slower.
     let world = SimulatedWorld<RegisterBank>(
-      machine: RegisterBank(), plan: plan, next: Self.next, eventsKept: events)
-    let report = world.run()
+      machine: RegisterBank(), plan: plan, next: Self.next, sessionless: { $0 % 3 == 2 }, eventsKept: events)
+    var report = world.run()
+    if report.violations.isEmpty { Self.judge(world.operations, into: &report) }
     return (report, world.recorder.recording(of: plan, violations: report.violations))
+  }
+
+  /// A second opinion on the history, which knows nothing of logs; and the only one on clients without a session.
+  private static func judge(
+    _ operations: [RecordedOperation<RegisterBank>], into report: inout SimulationReport
+  ) {
+    switch explain(operations) {
+    case .linearizable: break
+    case .undecided: report.undecided += 1
+    case .violation(let explanation):
+      report.checker = "linearizability"
+      report.violations.append("linearizability: \(explanation)")
+    }
   }
 
   /// Draws an operation. There are few registers, so that clients get into each other's way.

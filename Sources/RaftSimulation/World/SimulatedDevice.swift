@@ -97,7 +97,8 @@ final class SimulatedDevice: @unchecked Sendable {
     let bit = Int.random(in: 0..<(8 * record.count), using: &random)
     record[bit / 8] ^= 1 << UInt8(bit % 8)
     area.synced.put(record, for: key)
-    area.live.put(record, for: key)
+    // It may have been replaced already, which is not synced yet.
+    if area.live.get(key) == found { area.live.put(record, for: key) }
     rotten.append((area, key, record))
     return true
   }

@@ -6,7 +6,11 @@ import RaftServer
 extension SimulatedWorld {
   /// A client goes on: with the operation that it has to repeat, or with the next one.
   func act(_ client: Int) {
-    guard clients[client].operation == nil else { return attempt(client) }
+    if let operation = clients[client].operation {
+      // Without a session, what is under way must not be asked for again.
+      if operation.attempts.isEmpty { attempt(client) }
+      return
+    }
     guard !isFinale || isServing else { return }
     begin(client)
     attempt(client)

@@ -51,7 +51,8 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
 
   init(
     machine: Machine, plan: SimulationPlan,
-    next: @escaping (Int, inout RandomSource) -> SimulatedOperation<Machine>, eventsKept: Int = 0
+    next: @escaping (Int, inout RandomSource) -> SimulatedOperation<Machine>,
+    sessionless: (Int) -> Bool = { _ in false }, eventsKept: Int = 0
   ) {
     precondition((1...9).contains(plan.nodes), "a simulated cluster has 1 to 9 nodes")
     self.plan = plan
@@ -73,6 +74,10 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
       keeping: eventsKept, nodes: (1...plan.nodes).map { "10.0.0.\($0)" },
       clients: (0..<plan.clients).map { "client \($0 + 1)" })
     found()
+    for client in 0..<plan.clients {
+      clients.append(SimulatedClient(usesSession: !sessionless(client)))
+      wheel.schedule(.client(client), at: UInt64(client) + 1)
+    }
   }
 
   /// Small limits, so that what they limit happens often; each run has others.
@@ -118,10 +123,6 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     for slot in nodes.indices { start(slot) }
     for from in nodes.indices {
       for to in nodes.indices where from != to { wheel.schedule(.dial(from: from, to: to), at: 1) }
-    }
-    for client in 0..<plan.clients {
-      clients.append(SimulatedClient(usesSession: true))
-      wheel.schedule(.client(client), at: UInt64(client) + 1)
     }
   }
 
