@@ -36,8 +36,3 @@ public enum RunTrace {
     return isNumber ? padding + text : text + padding
   }
 }
-
-/// A drawing of a run.
-public enum SpaceTimeDiagram {
-  public static func html(of recording: RunRecording) -> String { "" }
-}
