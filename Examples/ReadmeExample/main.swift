@@ -16,7 +16,9 @@ struct Counter: StateMachine {  // deterministic: no clock, no randomness
   }
   func read(_ query: Void) -> Int { value }
   func snapshot(into writer: inout SnapshotWriter) { writer.write(value) }
-  mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) { value = try reader.read() }
+  mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
+    value = try reader.read()
+  }
 }
 
 let replica = try await Replica.start(Counter(), at: "127.0.0.1:5000")

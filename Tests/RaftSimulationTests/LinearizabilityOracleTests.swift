@@ -51,7 +51,8 @@ struct LinearizabilityOracleTests {
     let before = answers[..<wrong].filter { oracle.model.partition(of: oracle.history[$0].input) == key }
     #expect(before.allSatisfy(explanation.linearized.contains), "seed \(seed): \(explanation)")
     #expect(
-      oracle.isOrder(explanation.linearized, answersMax: wrong), "seed \(seed): \(oracle.history) \(explanation)")
+      oracle.isOrder(explanation.linearized, answersMax: wrong),
+      "seed \(seed): \(oracle.history) \(explanation)")
   }
 }
 
