@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants bench-core demo demo-stop clean
+.PHONY: help build release test lint format mutants simulate soak bench-core docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,6 +26,14 @@ format: ## Put all sources into the format.
 mutants: ## Check that the tests catch protocol bugs, one at a time (takes half an hour).
 	@python3 Scripts/mutants/mutants.py $(BUGS)
 
+simulate: ## Simulate clusters under faults: fixed seeds, then fresh ones for a minute; DURATION in seconds changes that.
+	@Scripts/prerequisites.sh
+	@Scripts/simulate.sh $(or $(DURATION),60)
+
+soak: ## Simulate clusters with fresh seeds for as long as it is let, or until a rule is broken.
+	@Scripts/prerequisites.sh
+	@Scripts/simulate.sh forever
+
 bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program: --check, --only TEXT, --rounds COUNT
 	@Scripts/prerequisites.sh
 	@swift build --package-path Benchmarks --configuration release --product bench-core
@@ -34,6 +42,7 @@ bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program
 docs: ## Build the documentation of RaftCore; a warning is an error. Ends with the folder that it is in.
 	@Scripts/prerequisites.sh
 	swift package generate-documentation --target RaftCore --warnings-as-errors
+	swift package generate-documentation --target RaftSimulation --warnings-as-errors
 
 demo: ## Build, start a cluster of three nodes, write through one and read through another.
 	@Scripts/prerequisites.sh

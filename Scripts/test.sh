@@ -14,6 +14,9 @@ if [ $# -eq 0 ]; then
   Benchmarks/.build/release/bench-core --check
 fi
 
+# Simulated clusters, in a release build: a fixed set of seeds, then fresh ones for a minute.
+if [ $# -eq 0 ]; then Scripts/simulate.sh 60; fi
+
 log=.build/test.log
 status=0
 # One after the other: a simulation that takes both processors would make tests with real sockets and deadlines fail.

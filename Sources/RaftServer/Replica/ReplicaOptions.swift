@@ -25,8 +25,8 @@ public struct ReplicaOptions: Hashable, Sendable {
   /// The most payload bytes of applied entries that are kept although every member holds them. Default 64 MiB.
   public var retainedBytesMax: UInt64 = 64 << 20
   /// The most payload bytes of applied entries that are kept for members that lag; one that lags further gets a snapshot.
-  /// 1 or more. Default 256 MiB.
-  public var logBytesMax: UInt64 = 256 << 20
+  /// 1 or more. Default 1 GiB.
+  public var logBytesMax: UInt64 = 1 << 30
   /// The most applied entries that are kept for members that lag; one that lags further gets a snapshot. 1 or more.
   /// Default 1,000,000.
   public var logEntriesMax = 1_000_000
