@@ -102,10 +102,12 @@ struct DiagramMarks {
   }
 
   private func drawViolation(_ text: String, _ height: Double) -> String {
+    let begin = Markup.number(DiagramColumns.left - 10)
     let end = Markup.number(columns.width - 8)
     let y = Markup.number(height)
     let words = PlainText.clipped(PlainText.line(text), to: Int((columns.width - DiagramColumns.left) / 7))
-    return "<path class=\"rule\" d=\"M8 \(y)H\(end)\"/><text x=\"\(Markup.number(DiagramColumns.left))\" "
+    return
+      "<path class=\"rule\" d=\"M\(begin) \(y)H\(end)\"/><text x=\"\(Markup.number(DiagramColumns.left))\" "
       + "y=\"\(Markup.number(height - 4))\">\(Markup.escaped(words))</text>"
   }
 

@@ -31,6 +31,15 @@ extension SpaceTimeDiagram {
         what.textContent = 'No event is chosen.';
         list.replaceChildren();
       };
+      // Moves the drawing, so that the end of an arrow stands a little below the middle.
+      const show = (i) => {
+        box.parentElement.scrollIntoView({ block: 'nearest' });
+        const edge = box.getBoundingClientRect(), mark = events[i].getBoundingClientRect();
+        const isOutside = edge.left > mark.left || mark.right > edge.left + box.clientWidth;
+        const isWide = mark.width > box.clientWidth;
+        const left = isOutside ? (isWide ? 0 : mark.left - edge.left - box.clientWidth / 2) : 0;
+        box.scrollBy(left, mark.bottom - edge.top - box.clientHeight * 0.6);
+      };
       const choose = (i, moves) => {
         clear();
         chosen = i;
@@ -55,7 +64,7 @@ extension SpaceTimeDiagram {
           item.addEventListener('click', () => choose(one, true));
           list.append(item);
         });
-        if (moves) { events[i].scrollIntoView({ block: 'center', inline: 'nearest' }); }
+        if (moves) { show(i); }
       };
       run.addEventListener('click', (event) => {
         const group = event.target.closest('.e');

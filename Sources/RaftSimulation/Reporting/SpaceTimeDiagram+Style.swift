@@ -49,7 +49,7 @@ extension SpaceTimeDiagram {
     .line { stroke: var(--c, var(--soft)); stroke-width: 3; fill: none; }
     .line.candidate { stroke-width: 5; stroke-dasharray: 5 2; }
     .line.leader { stroke-width: 9; }
-    .line.down { stroke: var(--soft); stroke-width: 1.4; stroke-dasharray: 2 5; }
+    .line.down { stroke: var(--soft); stroke-width: 2; stroke-dasharray: 3 5; }
     .still { fill: url(#hatch); stroke: var(--soft); }
     .hatch { stroke: var(--ink); stroke-width: 2.4; }
     .e { cursor: pointer; }

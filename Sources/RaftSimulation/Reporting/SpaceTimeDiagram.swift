@@ -80,7 +80,7 @@ public enum SpaceTimeDiagram {
   }
 
   private static let details =
-    "<aside id=\"detail\" aria-live=\"polite\"><p id=\"what\">No event is chosen.</p><ol id=\"past\"></ol></aside>"
+    "<aside id=\"detail\"><p id=\"what\" aria-live=\"polite\">No event is chosen.</p><ol id=\"past\"></ol></aside>"
 }
 
 extension SpaceTimeDiagram {
