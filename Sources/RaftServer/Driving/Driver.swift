@@ -21,7 +21,6 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// What the reads under way ask for, by ticket, ascending.
   private var queries = TicketTable<Machine.Query>()
   private var completions: [Completion<Machine>] = []
-  private var hasCompletions = false
 
   /// Starts a replica from what its store holds.
   ///
@@ -152,8 +151,14 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// - Returns: Whether there is more to do at once; the shell calls again after it has served others.
   package mutating func flush() -> Bool {
     core.flushRequests()
-    let hasMore = applyCommitted()
-    answerReads()
+    // What is generic is entered only if there is something to do: in a module that does not know the machine's type, to
+    // enter it costs more than to look.
+    var hasMore = false
+    if let range = core.takeCommitted() {
+      applyCommitted(after: range.after, through: range.through)
+      hasMore = true
+    }
+    if core.reads.hasConfirmed { answerReads() }
     core.reportChanges()
     return hasMore
   }
@@ -161,16 +166,15 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// Gives away the requests that have ended.
   package mutating func takeCompletions() -> [Completion<Machine>] {
     takeEndings()
-    guard hasCompletions else { return [] }
-    hasCompletions = false
+    guard core.hasCompletions else { return [] }
+    core.hasCompletions = false
     defer { completions.removeAll(keepingCapacity: true) }
     return completions
   }
 
-  /// Applies what is committed, up to a limit.
-  private mutating func applyCommitted() -> Bool {
-    guard let range = core.node.takeCommitted(bytesMax: core.options.applyBytesMax) else { return false }
-    guard let entries = core.node.entries(after: range.after, through: range.through) else {
+  /// Applies committed entries.
+  private mutating func applyCommitted(after: LogIndex, through: LogIndex) {
+    guard let entries = core.node.entries(after: after, through: through) else {
       preconditionFailure("committed entries are held until they are applied")
     }
     takeEndings()
@@ -183,16 +187,14 @@ package struct Driver<Machine: StateMachine>: Sendable {
       settleProposals(by: entry.id, effect)
     }
     core.didApply(through: applier.last, time: applier.time)
-    return true
   }
 
   /// Answers the reads that the state machine has caught up with.
   private mutating func answerReads() {
-    guard core.reads.hasConfirmed else { return }
     for ticket in core.takeAnswerableReads() {
       guard let query = queries.remove(ticket) else { continue }
       completions.append(.read(ticket: ticket, .success(applier.machine.read(query))))
-      hasCompletions = true
+      core.hasCompletions = true
     }
   }
 
@@ -204,7 +206,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
       switch proposal.origin {
       case .local(let ticket):
         guard core.forget(ticket) else { continue }
-        hasCompletions = true
+        core.hasCompletions = true
         completions.append(
           .write(ticket: ticket, isThis ? effect.result : .failure(.notExecuted(.leadershipLost))))
       case .remote(let peer, let boot, let number):
@@ -218,7 +220,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// Brings what has ended without the state machine into the order of completions.
   private mutating func takeEndings() {
     guard !core.endings.isEmpty else { return }
-    hasCompletions = true
+    core.hasCompletions = true
     for ending in core.endings {
       switch ending {
       case .read(let ticket, let error):
@@ -249,6 +251,12 @@ package struct Driver<Machine: StateMachine>: Sendable {
   }
 
   // MARK: - The store
+
+  /// Whether ``takeCompletions()`` gives something.
+  package var hasEnded: Bool { mutating get { core.hasCompletions || !core.endings.isEmpty } }
+
+  /// Whether ``takeDiskTask(isDetached:)`` gives something.
+  package mutating func hasDiskTask() -> Bool { core.hasDiskTask() }
 
   /// The next task for the store; nil if there is none. The results come back through ``didComplete(_:)``.
   ///

@@ -26,6 +26,8 @@ struct DriverCore: Sendable {
   var effects = DriverEffects()
   /// Requests that have ended, in order.
   var endings: [Ending] = []
+  /// Whether the driver holds completions that the shell has not taken.
+  var hasCompletions = false
   var now: Moment
 
   // The store.
@@ -164,6 +166,11 @@ struct DriverCore: Sendable {
     drainOutputs()
   }
 
+  /// The next committed entries to be applied.
+  mutating func takeCommitted() -> (after: LogIndex, through: LogIndex)? {
+    node.takeCommitted(bytesMax: options.applyBytesMax)
+  }
+
   /// Committed entries were applied, the last of them at `last`.
   mutating func didApply(through last: EntryID, time: UInt64) {
     lastApplied = last
@@ -187,7 +194,7 @@ struct DriverCore: Sendable {
       deadline = min(deadline, nextDeadlineCheck)
     }
     if let forwardsExpire { deadline = min(deadline, forwardsExpire) }
-    if let readDeadline = reads.nextDeadline { deadline = min(deadline, readDeadline) }
+    if canAskForReads, let readDeadline = reads.nextDeadline { deadline = min(deadline, readDeadline) }
     return max(deadline, now.ticks + 1)
   }
 

@@ -117,9 +117,15 @@ extension DriverCore {
     return (ticket, !isFull)
   }
 
+  /// Whether there is somebody to ask how current a read must be.
+  var canAskForReads: Bool {
+    guard let leader = node.leader else { return false }
+    return leader == id || links.isUp(leader, .consensus)
+  }
+
   /// Asks for a read index for what was gathered, if there is somebody to ask.
   mutating func askForReads() {
-    guard let leader = node.leader, leader == id || links.isUp(leader, .consensus) else { return }
+    guard canAskForReads else { return }
     while let read = reads.ask(now: now.ticks) { node.readIndex(read, into: &outputs) }
   }
 }

@@ -33,7 +33,9 @@ extension SimulatedWorld {
   /// Puts the driver's next task into the disk's queue. Returns whether there was one.
   private func takeTask(_ slot: Int) -> Bool {
     let node = nodes[slot]
-    guard let task = node.process?.driver.takeDiskTask(isDetached: true) else { return false }
+    guard node.process?.driver.hasDiskTask() == true,
+      let task = node.process?.driver.takeDiskTask(isDetached: true)
+    else { return false }
     let entries = task.entries
     if !entries.isEmpty {
       node.process?.driver.withNode { core in safety.inspectWrite(entries, of: core) }
