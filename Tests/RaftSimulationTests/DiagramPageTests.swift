@@ -38,6 +38,25 @@ struct DiagramPageTests {
       page.events[3].title.contains("</title><script>alert(1)</script>\" onload='x' & ]]>\\u{0}\\u{1b}"))
   }
 
+  @Test("many clients have narrow lines, and of their names the part that tells them apart")
+  func manyClients() throws {
+    let names = (1...12).map { "client \($0)" }
+    let page = try DrawnPage(.invented([], clients: names))
+    let shown = page.elements.first { $0.id == "names" }?.inner.filter { names.contains($0.title) }
+    #expect(shown?.map { $0.text.dropFirst($0.title.count) } == (1...12).map { "\($0)" })
+  }
+
+  @Test("every check box hides what has its name")
+  func filters() throws {
+    let page = try DrawnPage(.election)
+    let parts = page.elements.compactMap { $0.attributes["data-part"] }
+    #expect(parts == ["beat", "client", "disk", "commit"])
+    for part in parts {
+      #expect(page.html.contains(".no-\(part) .\(part)"))
+      #expect(page.events.contains { $0.classes.contains(part) }, "\(part)")
+    }
+  }
+
   @Test("the page loads nothing from anywhere")
   func alone() {
     let html = SpaceTimeDiagram.html(of: .election)

@@ -23,16 +23,18 @@ struct DiagramMarks {
     self.timeline = timeline
     events = shown
     words = EventText(nodes: columns.nodes, clients: columns.clients)
-    for event in earlier {
-      // Only for the words about what arrives of it.
-      _ = words.text(of: event, isWhole: true)
-      operations.follow(event, at: 0)
-    }
     for event in shown {
       switch event.kind {
       case .arrived(let message, _), .lost(let message): ended.insert(message)
       default: break
       }
+    }
+    for event in earlier {
+      // For the words about what arrives of it.
+      if case .sent(let message, _, _, _) = event.kind, ended.contains(message) {
+        _ = words.text(of: event, isWhole: true)
+      }
+      operations.follow(event, at: 0)
     }
   }
 

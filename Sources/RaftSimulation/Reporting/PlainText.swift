@@ -25,6 +25,13 @@ enum PlainText {
     return text[..<text.index(before: end)] + "…"
   }
 
+  /// A name; the last word of it, which is what tells it from others, if there is no room for all.
+  static func name(_ name: String, within count: Int) -> String {
+    let name = line(name)
+    guard name.count > count, let word = name.split(separator: " ").last else { return name }
+    return clipped(String(word), to: count)
+  }
+
   /// Line ends, escape sequences, what turns the direction of a text, and what XML does not allow.
   private static func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {

@@ -126,7 +126,8 @@ extension SpaceTimeDiagram {
         const act = keys[event.key];
         if (act) { event.preventDefault(); act(); }
       });
-      follow();
+      // The browser goes to the event of the address by itself, and puts it behind the names; this comes after it.
+      addEventListener('load', () => setTimeout(follow));
     })();
     """
 }

@@ -136,7 +136,7 @@ extension SpaceTimeDiagram {
       let tick = "<text x=\"8\" y=\"20\">tick</text>"
       return [tick]
         + (nodes + clients).map { x, width, name in
-          let words = PlainText.clipped(PlainText.line(name), to: Int(width / 8.5))
+          let words = PlainText.name(name, within: Int(width / 8.5))
           return "<text x=\"\(Markup.number(x - 6))\" y=\"20\"><title>\(Markup.escaped(name))</title>"
             + "\(Markup.escaped(words))</text>"
         }
