@@ -77,13 +77,14 @@ struct Run: AsyncParsableCommand {
         "made smaller in \(result.runs) runs: \(plan.faults.count) faults, \(plan.nodes) nodes, \(plan.clients) clients, \(plan.ticks) ticks"
       )
       print(result.report.violations.first ?? "")
-      print("\n\(PlanText.write(plan))")
     }
-    let path = diagram ?? "raftsim-\(report.seed).html"
-    let (_, recording) = RegisterSimulation(plan).recorded(keeping: 2_000)
-    try write(SpaceTimeDiagram.html(of: recording), to: path)
-    print(
-      "drawn in \(path); `raftsim replay \(report.seed) --profile \(world.profile) --nodes \(world.nodes) --ticks \(world.ticks)` prints the whole run"
-    )
+    let base = diagram.map { $0.hasSuffix(".html") ? String($0.dropLast(5)) : $0 } ?? "raftsim-\(report.seed)"
+    var (_, recording) = RegisterSimulation(plan).recorded(keeping: SpaceTimeDiagram.eventsMax)
+    if plan.schedule != nil {
+      try write(PlanText.write(plan), to: base + ".plan")
+      recording.command = "raftsim replay --plan \(base).plan"
+    }
+    try write(SpaceTimeDiagram.html(of: recording), to: base + ".html")
+    print("drawn in \(base).html; what happened, event by event: \(recording.command)")
   }
 }

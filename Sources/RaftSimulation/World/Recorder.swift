@@ -28,11 +28,17 @@ struct Recorder {
     }
   }
 
+  /// How the run is seen again: one that was made smaller, from a file with its plan.
+  private static func command(_ plan: SimulationPlan) -> String {
+    guard plan.schedule == nil else { return "raftsim replay --plan FILE" }
+    return
+      "raftsim replay \(plan.seed) --profile \(plan.profile.name) --nodes \(plan.nodes) --ticks \(plan.ticks) --clients \(plan.clients)"
+  }
+
   func recording(of plan: SimulationPlan, violations: [String]) -> RunRecording {
     RunRecording(
       title: "seed \(plan.seed), profile \(plan.profile.name), \(plan.nodes) nodes",
-      command:
-        "raftsim replay \(plan.seed) --profile \(plan.profile.name) --nodes \(plan.nodes) --ticks \(plan.ticks)",
+      command: Self.command(plan),
       nodes: nodes, clients: clients, events: Array(events[next...] + events[..<next]),
       violations: violations, eventsDropped: dropped)
   }

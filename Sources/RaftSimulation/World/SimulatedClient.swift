@@ -19,6 +19,8 @@ struct SimulatedClient<Machine: StateMachine> {
     /// Where it was asked and not answered yet.
     var attempts: [(slot: Int, life: UInt64, ticket: UInt64)] = []
     var tries = 0
+    /// Where it was asked last.
+    var lastSlot = 0
     /// Whether an attempt may have had an effect.
     var isUncertain = false
   }

@@ -65,6 +65,7 @@ extension SimulatedWorld {
     case .read(let query): ticket = node.process?.driver.submit(query, deadline: deadline)
     }
     if let ticket { operation.attempts.append((slot, node.life, ticket)) }
+    operation.lastSlot = slot
     clients[client].operation = operation
     if let record = operation.record {
       recorder.note(
@@ -190,7 +191,7 @@ extension SimulatedWorld {
       operations[record].ending = ending
       if case .read = operation.kind { reference.forget(read: record) }
       recorder.note(
-        now, operation.attempts.first?.slot ?? 0,
+        now, operation.lastSlot,
         .answered(client: client, operation: UInt64(record), text: "\(ending)"))
     }
     comeBack(client, within: plan.thinkTicksMax)

@@ -22,7 +22,18 @@ extension SimulatedWorld {
     guard hasHappened else { return }
     coverage.count(fault.kind)
     hash.add(fault.choice)
-    recorder.note(now, slot, .fault(text: fault.kind.rawValue))
+    recorder.note(now, slot, .fault(text: description(of: fault.kind)))
+  }
+
+  private func description(of kind: FaultKind) -> String {
+    switch kind {
+    case .cut, .cutOneWay, .bridge, .isolate:
+      let cuts = nodes.indices.flatMap { from in
+        nodes.indices.filter { network.blocked[network.place(from, $0)] }.map { "\(from + 1) to \($0 + 1)" }
+      }
+      return "\(kind.rawValue): nothing goes from \(cuts.joined(separator: ", "))"
+    default: return kind.rawValue
+    }
   }
 
   // MARK: - Processes

@@ -270,6 +270,12 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     node.glance = now
     node.term = now.term
     guard now != before else { return }
+    if let before, now.commitIndex > before.commitIndex {
+      recorder.note(self.now, slot, .committed(index: now.commitIndex.rawValue))
+    }
+    if let before, now.appliedIndex > before.appliedIndex {
+      recorder.note(self.now, slot, .applied(index: now.appliedIndex.rawValue))
+    }
     let known = safety.committed.count
     node.process?.driver.withNode { safety.inspect($0, life: node.life) }
     if safety.committed.count > known { follow() }
