@@ -71,6 +71,11 @@ final class FaultyDevice: @unchecked Sendable {
     return survivors[0].flatMap { consensus in survivors[1].map { FaultyDevice(consensus, $0) } }
   }
 
+  /// Changes what stands on the device behind the back of whoever uses it.
+  func replace(_ consensus: MemoryBackend, _ data: MemoryBackend) {
+    volumes = [Volume(live: consensus, durable: consensus), Volume(live: data, durable: data)]
+  }
+
   private enum Verdict {
     case succeeds
     case fails(StoreError)

@@ -13,6 +13,7 @@ extension DurableStore: SnapshotStore {
   ///
   /// - Throws: ``StoreError``.
   public mutating func save(_ snapshot: Snapshot, bytes: Bytes) throws(StoreError) {
+    try expectNoFailure()
     // The log was replaced while it was being taken, or a newer one was installed: it leads nowhere.
     guard snapshot.last.index >= base.base.index, snapshot.last.index > base.snapshot?.last.index ?? .zero
     else { return }
@@ -23,7 +24,7 @@ extension DurableStore: SnapshotStore {
       try put(Bytes(bytes[offset..<end]), generation: lastGeneration, offset: UInt64(offset))
       offset = end
     }
-    try data.flush()
+    try change { stores throws(StoreError) in try stores.data.flush() }
     makeCurrent(snapshot, generation: lastGeneration)
     putBase()
     try commitBatch()
@@ -92,7 +93,7 @@ extension DurableStore: SnapshotStore {
     guard let received = reception, received.progress.fingerprint == snapshot.fingerprint,
       received.progress.isComplete
     else { throw .failed("the snapshot to be installed was not received completely") }
-    try data.flush()
+    try change { stores throws(StoreError) in try stores.data.flush() }
     reception = nil
     makeCurrent(snapshot, generation: received.generation)
     base.base = snapshot.last
@@ -129,7 +130,7 @@ extension DurableStore: SnapshotStore {
     }
     batch.deleteRange(
       from: StoredKey.piece(generation: base.generation + 1, offset: 0), to: StoredKey.piecesEnd)
-    try data.apply(batch)
+    try change { stores throws(StoreError) in try stores.data.apply(stores.batch) }
     batch.removeAll()
   }
 
@@ -151,7 +152,7 @@ extension DurableStore: SnapshotStore {
     let key = StoredKey.piece(generation: generation, offset: offset)
     var piece = WriteBatch()
     piece.put(StoredRecord.write(key) { $0.writeRaw(bytes) }, for: key)
-    try data.apply(piece)
+    try change { stores throws(StoreError) in try stores.data.apply(piece) }
   }
 
   private mutating func dropReception() throws(StoreError) {
@@ -165,7 +166,7 @@ extension DurableStore: SnapshotStore {
     removal.deleteRange(
       from: StoredKey.piece(generation: generation, offset: 0),
       to: StoredKey.piece(generation: generation + 1, offset: 0))
-    try data.apply(removal)
+    try change { stores throws(StoreError) in try stores.data.apply(removal) }
   }
 
   private func scanPieces(
