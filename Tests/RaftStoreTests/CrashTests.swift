@@ -12,7 +12,7 @@ struct CrashTests {
     let states = try sequence.expected()
     var device = FaultyDevice()
     for (number, step) in sequence.steps.enumerated() {
-      var node = try WritingNode(device.store())
+      var node = try WritingNode(device.store(pieceBytesMax: 16))
       try node.perform(step)
       device = device.restarted()
       #expect(try opened(device) == states[number + 1], "after step \(number), \(step)")
@@ -57,7 +57,7 @@ struct CrashTests {
   ) throws -> (count: Int, failed: Int?) {
     var number = 0
     do {
-      var node = try WritingNode(device.store())
+      var node = try WritingNode(device.store(pieceBytesMax: 16))
       while number < sequence.steps.count {
         try node.perform(sequence.steps[number])
         number += 1
@@ -69,13 +69,13 @@ struct CrashTests {
   }
 
   private func opened(_ device: FaultyDevice) throws -> StoredState? {
-    var store: any LogStore & SnapshotStore = device.store()
+    var store: any LogStore & SnapshotStore = device.store(pieceBytesMax: 16)
     return try StoredState(&store)
   }
 
   /// A node starts with what is there, and what it writes is there after another restart.
   private func goOn(on device: FaultyDevice) throws {
-    var node = try WritingNode(device.store())
+    var node = try WritingNode(device.store(pieceBytesMax: 16))
     if node.node == nil { try node.perform(.found) }
     let last = try #require(node.node?.lastEntry)
     try node.perform(.append(1, after: last, term: 9))

@@ -2,6 +2,8 @@ import RaftCore
 import RaftStore
 import Testing
 
+@testable import struct RaftStore.DurableStore
+
 /// Two ordered stores on one device that loses at a crash what was not synced, and whose n-th operation fails.
 ///
 /// `@unchecked Sendable` because a test uses one device on one thread.
@@ -51,9 +53,11 @@ final class FaultyDevice: @unchecked Sendable {
   var data: MemoryBackend { volumes[1].live }
 
   /// The store on this device, not recovered yet.
-  func store() -> DurableStore<FaultyBackend> {
-    DurableStore(
+  func store(pieceBytesMax: Int = 1 << 20) -> DurableStore<FaultyBackend> {
+    var store = DurableStore(
       consensus: FaultyBackend(device: self, volume: 0), data: FaultyBackend(device: self, volume: 1))
+    store.pieceBytesMax = pieceBytesMax
+    return store
   }
 
   /// The device after the process was stopped in good order.

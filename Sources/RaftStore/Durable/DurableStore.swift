@@ -26,6 +26,8 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   var kept: [(generation: UInt64, snapshot: Snapshot)] = []
   var reception: (generation: UInt64, progress: SnapshotReception)?
   var lastGeneration: UInt64 = 0
+  /// The most bytes in one stored piece: reading a range begins at most so far before it.
+  var pieceBytesMax = 1 << 20
 
   /// Opens the stores; ``recover()`` comes next.
   public init(consensus: Backend, data: Backend) {
