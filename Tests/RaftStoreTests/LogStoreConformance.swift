@@ -2,115 +2,195 @@ import RaftCore
 import RaftStore
 import Testing
 
-/// A replica whose writes fill a store, as a driver's would.
-struct WritingNode<Store: LogStore> {
-  var node: RaftNode<Bytes>
-  var store: Store
-  private var outputs = Outputs()
-  private let id: NodeID
+/// The kinds of store there are; each must do what the two suites of conformance say.
+enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
+  case memory
+  case durable
 
-  init(_ store: Store) throws {
-    id = NodeID(1)
-    self.store = store
-    let others = [NodeID(2), NodeID(3)]
-    let members = ([id] + others).map { Member(id: $0, address: "127.0.0.1:1", store: .memory) }
-    let state = RecoveredState<Bytes>.founding(try Configuration(voters: members))
-    try self.store.found(state)
-    node = try RaftNode(id: id, recovered: state, seed: 1)
+  var testDescription: String { rawValue }
+}
+
+/// A store with the replica that writes to it.
+struct StoreUnderTest {
+  var node: WritingNode
+  private let device: FaultyDevice?
+
+  /// An empty store.
+  init(_ kind: StoreKind) throws {
+    switch kind {
+    case .memory:
+      device = nil
+      node = try WritingNode(MemoryLogStore())
+    case .durable:
+      let device = FaultyDevice()
+      self.device = device
+      node = try WritingNode(device.store())
+    }
   }
 
-  /// Takes entries from a leader and persists what they change.
-  mutating func append(_ count: Int, after previous: EntryID, term: UInt64, commit: UInt64 = 1) throws {
-    let entries = (1...count).map { offset in
-      Entry<Bytes>(
-        id: EntryID(term: Term(term), index: previous.index.advanced(by: offset)),
-        content: .payload([UInt8(term), UInt8(offset)]), bytes: 2)
-    }
-    let request = AppendEntries(
-      previous: previous, entriesTerm: Term(term), count: UInt32(count), commitIndex: LogIndex(commit))
-    let leader = NodeID(term % 2 == 0 ? 2 : 3)
-    node.step(
-      Message(from: leader, to: id, term: Term(term), body: .appendEntries(request)), entries: entries,
-      into: &outputs)
-    try persist()
+  /// A store to which this was done.
+  init(_ kind: StoreKind, _ steps: Step...) throws {
+    try self.init(kind)
+    for step in steps { try node.perform(step) }
   }
 
-  mutating func persist() throws {
-    while let write = node.takeWrite() {
-      let entries = node.entries(after: write.after, through: write.through) ?? []
-      node.didPersist(try store.persist(write, entries: entries), into: &outputs)
-    }
+  /// What would be found if the node were started anew.
+  func state() throws -> StoredState? {
+    var store = device?.restarted().store() ?? node.store
+    return try StoredState(&store)
   }
 }
 
-/// What every log store must do.
-struct LogStoreConformance<Store: LogStore> {
-  let make: () -> Store
-
-  private func id(_ term: UInt64, _ index: UInt64) -> EntryID {
-    EntryID(term: Term(term), index: LogIndex(index))
+@Suite("What every log store does with the log")
+struct LogStoreConformance {
+  @Test("an empty store holds nothing", arguments: StoreKind.allCases)
+  func emptyStoreHoldsNothing(_ kind: StoreKind) throws {
+    #expect(try StoreUnderTest(kind).state() == nil)
   }
 
-  func emptyStoreHoldsNothing() throws {
-    var store = make()
-    #expect(try store.recover() == nil)
+  @Test("a log is founded once", arguments: StoreKind.allCases)
+  func foundingHappensOnce(_ kind: StoreKind) throws {
+    var tested = try StoreUnderTest(kind, .found)
+    let state = try #require(try tested.state())
+    #expect(state.entries.map(\.id) == [entryID(1, 1)])
+    #expect(state.entries.first?.content == .configuration(WritingNode.configuration))
+    #expect(state.hardState == HardState(term: Term(1), votedFor: nil))
+    #expect(state.commitIndex == LogIndex(1))
+    #expect(throws: StoreError.notEmpty) { try tested.node.perform(.found) }
+    #expect(try tested.state() == state)
   }
 
-  func foundingHappensOnce() throws {
-    var writing = try WritingNode(make())
-    let recovered = try #require(try writing.store.recover())
-    #expect(recovered.entries.count == 1)
-    #expect(throws: StoreError.notEmpty) { try writing.store.found(recovered) }
+  @Test("what was written is recovered", arguments: StoreKind.allCases)
+  func writesAreRecovered(_ kind: StoreKind) throws {
+    var tested = try StoreUnderTest(
+      kind, .found, .append(5, after: entryID(1, 1), term: 2, commit: 3))
+    var state = try #require(try tested.state())
+    #expect(state.hardState == HardState(term: Term(2), votedFor: nil))
+    #expect(state.entries.map(\.id) == [entryID(1, 1)] + (2...6).map { entryID(2, $0) })
+    #expect(state.entries.last?.content == .payload([2, 5, 0xAB]))
+    #expect(state.entries.last?.bytes == 3)
+    #expect(state.commitIndex == LogIndex(3))
+    #expect(state.appliedIndex == .zero)
+    #expect(state.base == .zero && state.baseConfiguration == nil && state.snapshot == nil)
+
+    try tested.node.perform(.vote(term: 3, for: 3))
+    state.hardState = HardState(term: Term(3), votedFor: NodeID(3))
+    #expect(try tested.state() == state, "a vote changes nothing else")
   }
 
-  func writesAreRecovered() throws {
-    var writing = try WritingNode(make())
-    try writing.append(5, after: id(1, 1), term: 2)
-    let recovered = try #require(try writing.store.recover())
-    #expect(recovered.hardState.term == Term(2))
-    #expect(recovered.entries.map(\.id) == [id(1, 1)] + (2...6).map { id(2, $0) })
-    _ = try RaftNode(id: NodeID(1), recovered: recovered, seed: 1)
+  @Test("entries of a newer leader replace what they contradict", arguments: StoreKind.allCases)
+  func overwritingCutsTheLog(_ kind: StoreKind) throws {
+    let tested = try StoreUnderTest(
+      kind, .found, .append(5, after: entryID(1, 1), term: 2), .append(1, after: entryID(2, 3), term: 3))
+    let state = try #require(try tested.state())
+    #expect(state.entries.map(\.id) == [entryID(1, 1), entryID(2, 2), entryID(2, 3), entryID(3, 4)])
+    #expect(state.entries.last?.content == .payload([3, 1, 0xAB]))
   }
 
-  func overwritingCutsTheLog() throws {
-    var writing = try WritingNode(make())
-    try writing.append(5, after: id(1, 1), term: 2)
-    try writing.append(1, after: id(2, 3), term: 3)
-    let recovered = try #require(try writing.store.recover())
-    #expect(recovered.entries.map(\.id) == [id(1, 1), id(2, 2), id(2, 3), id(3, 4)])
+  @Test("any part of the log can be read, and nothing beyond it", arguments: StoreKind.allCases)
+  func entriesAreRead(_ kind: StoreKind) throws {
+    let store = try StoreUnderTest(kind, .found, .append(5, after: entryID(1, 1), term: 2)).node.store
+    for after in 0...6 as ClosedRange<UInt64> {
+      for through in after...6 {
+        let entries = try store.entries(after: LogIndex(after), through: LogIndex(through))
+        #expect(entries?.map(\.id.index.rawValue) == Array((after..<through).map { $0 + 1 }))
+      }
+    }
+    #expect(try store.entries(after: LogIndex(5), through: LogIndex(7)) == nil)
+    #expect(try store.entries(after: LogIndex(7), through: LogIndex(7)) == nil)
   }
 
-  func compactionForgetsTheBeginning() throws {
-    var writing = try WritingNode(make())
-    try writing.append(5, after: id(1, 1), term: 2, commit: 6)
-    try writing.store.compact(through: LogIndex(4))
-    let recovered = try #require(try writing.store.recover())
-    #expect(recovered.base == id(2, 4))
-    #expect(recovered.baseConfiguration?.index == LogIndex(1))
-    #expect(recovered.entries.map(\.id) == [id(2, 5), id(2, 6)])
-    #expect(try writing.store.entries(after: LogIndex(3), through: LogIndex(5)) == nil)
-    #expect(try writing.store.entries(after: LogIndex(4), through: LogIndex(6))?.count == 2)
-    try writing.append(2, after: id(2, 6), term: 2)
-    #expect(try writing.store.recover()?.entries.last?.id == id(2, 8))
+  @Test(
+    "compaction forgets the beginning and keeps the configuration in force there",
+    arguments: StoreKind.allCases)
+  func compaction(_ kind: StoreKind) throws {
+    var tested = try StoreUnderTest(
+      kind, .found, .append(3, after: entryID(1, 1), term: 2, commit: 4),
+      .configure(after: entryID(2, 4), term: 2), .append(3, after: entryID(2, 5), term: 2, commit: 8),
+      .save(last: entryID(2, 6), count: 10), .compact(through: 4))
+    var state = try #require(try tested.state())
+    #expect(state.base == entryID(2, 4))
+    #expect(
+      state.baseConfiguration
+        == IndexedConfiguration(index: LogIndex(1), configuration: WritingNode.configuration))
+    #expect(state.entries.map(\.id) == (5...8).map { entryID(2, $0) })
+    #expect(state.appliedIndex == LogIndex(6))
+    #expect(try tested.node.store.entries(after: LogIndex(3), through: LogIndex(5)) == nil)
+    #expect(try tested.node.store.entries(after: LogIndex(4), through: LogIndex(8))?.count == 4)
+
+    try tested.node.perform(.compact(through: 6), .compact(through: 2))
+    state = try #require(try tested.state())
+    #expect(state.base == entryID(2, 6))
+    #expect(
+      state.baseConfiguration
+        == IndexedConfiguration(index: LogIndex(5), configuration: WritingNode.laterConfiguration))
+    try tested.node.perform(.append(2, after: entryID(2, 8), term: 3))
+    #expect(try tested.state()?.entries.map(\.id.index.rawValue) == [7, 8, 9, 10])
   }
-}
 
-@Suite("Log stores: the memory store")
-struct MemoryLogStoreTests {
-  private let conformance = LogStoreConformance { MemoryLogStore() }
+  @Test("what is not there cannot be forgotten", arguments: StoreKind.allCases)
+  func compactionBeyondTheEnd(_ kind: StoreKind) throws {
+    var tested = try StoreUnderTest(
+      kind, .found, .append(3, after: entryID(1, 1), term: 2, commit: 4),
+      .save(last: entryID(2, 4), count: 10))
+    let state = try tested.state()
+    #expect(throws: StoreError.gap(last: LogIndex(4), first: LogIndex(5))) {
+      try tested.node.perform(.compact(through: 5))
+    }
+    #expect(try tested.state() == state)
+  }
 
-  @Test("an empty store holds nothing")
-  func emptyStoreHoldsNothing() throws { try conformance.emptyStoreHoldsNothing() }
+  @Test("a store that is restarted forgets no more of the log than a snapshot covers")
+  func compactionBeyondTheSnapshot() throws {
+    var tested = try StoreUnderTest(
+      .durable, .found, .append(3, after: entryID(1, 1), term: 2, commit: 4),
+      .save(last: entryID(2, 3), count: 10))
+    #expect(tested.node.store.keepsLogBehindSnapshot)
+    let state = try tested.state()
+    #expect(throws: StoreError.self) { try tested.node.perform(.compact(through: 4)) }
+    #expect(try tested.state() == state)
+    try tested.node.perform(.compact(through: 3))
+  }
 
-  @Test("a log is founded once")
-  func foundingHappensOnce() throws { try conformance.foundingHappensOnce() }
+  // MARK: - Refusals
 
-  @Test("what was written is recovered")
-  func writesAreRecovered() throws { try conformance.writesAreRecovered() }
+  @Test("a write that does not fit the log is refused, and changes nothing", arguments: StoreKind.allCases)
+  func misfits(_ kind: StoreKind) throws {
+    let writer = try StoreUnderTest(kind, .found, .append(5, after: entryID(1, 1), term: 2)).node
+    var behind = try StoreUnderTest(kind, .found, .append(1, after: entryID(1, 1), term: 2))
+    try expect(.gap(last: LogIndex(2), first: LogIndex(7)), in: &behind, from: writer) {
+      try $0.perform(.append(1, after: entryID(2, 6), term: 2))
+    }
+    var ahead = try StoreUnderTest(
+      kind, .found, .append(5, after: entryID(1, 1), term: 2, commit: 6),
+      .save(last: entryID(2, 4), count: 10), .compact(through: 4))
+    try expect(.compacted(base: LogIndex(4), after: LogIndex(3)), in: &ahead, from: writer) {
+      try $0.perform(.append(1, after: entryID(2, 3), term: 3))
+    }
+    var same = try StoreUnderTest(kind, .found, .append(5, after: entryID(1, 1), term: 2))
+    let incomplete = StoreError.incomplete(after: LogIndex(6), through: LogIndex(9), entries: 2)
+    for part in [{ $0.dropFirst() }, { $0.dropLast() }]
+      as [(ArraySlice<Entry<Bytes>>) -> ArraySlice<Entry<Bytes>>]
+    {
+      try expect(incomplete, in: &same, from: writer) {
+        $0.alterEntries = part
+        try $0.perform(.append(3, after: entryID(2, 6), term: 2))
+      }
+    }
+    try same.node.perform(.append(1, after: entryID(2, 6), term: 2))
+    #expect(try same.state()?.entries.last?.id == entryID(2, 7), "a refusal is no failure of the store")
+  }
 
-  @Test("entries of a newer leader replace what they contradict")
-  func overwritingCutsTheLog() throws { try conformance.overwritingCutsTheLog() }
-
-  @Test("compaction forgets the beginning and keeps the configuration in force there")
-  func compactionForgetsTheBeginning() throws { try conformance.compactionForgetsTheBeginning() }
+  /// Expects a store to refuse what a node does to it whose own store it is not.
+  private func expect(
+    _ refusal: StoreError, in tested: inout StoreUnderTest, from writer: WritingNode,
+    _ body: (inout WritingNode) throws -> Void
+  ) throws {
+    let state = try tested.state()
+    var writer = writer
+    writer.store = tested.node.store
+    #expect(throws: refusal) { try body(&writer) }
+    tested.node.store = writer.store
+    #expect(try tested.state() == state)
+  }
 }

@@ -31,8 +31,9 @@ extension DurableStore {
     let applied = base.snapshot?.last.index ?? .zero
     commitIndex = max(state.commitIndex, applied)
     isFounded = true
-    try removeStrayPieces()
+    // Nothing is removed before everything has been found sound: a snapshot under a damaged key looks like a stray one.
     if let snapshot = base.snapshot { try verify(snapshot) }
+    try removeStrayPieces()
     return RecoveredState(
       hardState: state.hardState, base: base.base, baseConfiguration: base.baseConfiguration,
       entries: entries, commitIndex: commitIndex, appliedIndex: applied, snapshot: base.snapshot)
@@ -46,7 +47,12 @@ extension DurableStore {
       return false
     }
     guard isEmpty else { throw .corrupt("the record of the log's beginning is missing") }
-    try removeStrayPieces()
+    // Pieces are stored only once a log is founded, durably: where they are, a log has been lost.
+    try data.scan(from: StoredKey.piece(generation: 0, offset: 0), to: StoredKey.piecesEnd) { _, _ in
+      isEmpty = false
+      return false
+    }
+    guard isEmpty else { throw .corrupt("there is a snapshot, and the log to which it belongs is missing") }
     return nil
   }
 

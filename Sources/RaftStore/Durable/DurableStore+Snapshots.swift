@@ -6,24 +6,17 @@ extension DurableStore: SnapshotStore {
   /// True: after a restart the state machine is built from the snapshot and the log behind it.
   public var keepsLogBehindSnapshot: Bool { true }
 
-  /// The most bytes in one stored piece.
-  private static var pieceBytesMax: Int { 1 << 20 }
-
   /// Saves a snapshot under a generation of its own, and then lets it count.
   ///
   /// - Throws: ``StoreError``.
   public mutating func save(_ snapshot: Snapshot, bytes: Bytes) throws(StoreError) {
+    try expectNoFailure()
     // The log was replaced while it was being taken, or a newer one was installed: it leads nowhere.
     guard snapshot.last.index >= base.base.index, snapshot.last.index > base.snapshot?.last.index ?? .zero
     else { return }
     lastGeneration += 1
-    var offset = 0
-    while offset < bytes.count {
-      let end = min(bytes.count, offset + Self.pieceBytesMax)
-      try put(Bytes(bytes[offset..<end]), generation: lastGeneration, offset: UInt64(offset))
-      offset = end
-    }
-    try data.flush()
+    try put(bytes, generation: lastGeneration, offset: 0)
+    try change { stores throws(StoreError) in try stores.data.flush() }
     makeCurrent(snapshot, generation: lastGeneration)
     putBase()
     try commitBatch()
@@ -43,7 +36,7 @@ extension DurableStore: SnapshotStore {
       try dropReception()
       return false
     }
-    if !bytes.isEmpty { try put(bytes, generation: generation, offset: piece.offset) }
+    try put(bytes, generation: generation, offset: piece.offset)
     reception?.progress.add(bytes)
     guard let progress = reception?.progress, progress.isComplete, !progress.isSound else { return true }
     try dropReception()
@@ -65,7 +58,8 @@ extension DurableStore: SnapshotStore {
     var content: Bytes = []
     let end = offset + UInt64(count)
     // The piece in which the range begins may begin before it, by less than the longest piece.
-    let first = offset > UInt64(UInt32.max) ? offset - UInt64(UInt32.max) : 0
+    let before = UInt64(pieceBytesMax - 1)
+    let first = offset > before ? offset - before : 0
     try scanPieces(of: generation, from: first) { start, piece in
       guard start < end else { return false }
       let stop = start + UInt64(piece.count)
@@ -92,7 +86,7 @@ extension DurableStore: SnapshotStore {
     guard let received = reception, received.progress.fingerprint == snapshot.fingerprint,
       received.progress.isComplete
     else { throw .failed("the snapshot to be installed was not received completely") }
-    try data.flush()
+    try change { stores throws(StoreError) in try stores.data.flush() }
     reception = nil
     makeCurrent(snapshot, generation: received.generation)
     base.base = snapshot.last
@@ -129,7 +123,7 @@ extension DurableStore: SnapshotStore {
     }
     batch.deleteRange(
       from: StoredKey.piece(generation: base.generation + 1, offset: 0), to: StoredKey.piecesEnd)
-    try data.apply(batch)
+    try change { stores throws(StoreError) in try stores.data.apply(stores.batch) }
     batch.removeAll()
   }
 
@@ -147,11 +141,15 @@ extension DurableStore: SnapshotStore {
     return reception?.progress.fingerprint == fingerprint ? reception?.generation : nil
   }
 
+  /// Stores bytes of a snapshot, in pieces that are not too long.
   private mutating func put(_ bytes: Bytes, generation: UInt64, offset: UInt64) throws(StoreError) {
-    let key = StoredKey.piece(generation: generation, offset: offset)
-    var piece = WriteBatch()
-    piece.put(StoredRecord.write(key) { $0.writeRaw(bytes) }, for: key)
-    try data.apply(piece)
+    for start in stride(from: 0, to: bytes.count, by: pieceBytesMax) {
+      let key = StoredKey.piece(generation: generation, offset: offset + UInt64(start))
+      let content = bytes[start..<min(bytes.count, start + pieceBytesMax)]
+      var piece = WriteBatch()
+      piece.put(StoredRecord.write(key) { $0.writeRaw(content) }, for: key)
+      try change { stores throws(StoreError) in try stores.data.apply(piece) }
+    }
   }
 
   private mutating func dropReception() throws(StoreError) {
@@ -165,7 +163,7 @@ extension DurableStore: SnapshotStore {
     removal.deleteRange(
       from: StoredKey.piece(generation: generation, offset: 0),
       to: StoredKey.piece(generation: generation + 1, offset: 0))
-    try data.apply(removal)
+    try change { stores throws(StoreError) in try stores.data.apply(removal) }
   }
 
   private func scanPieces(

@@ -18,12 +18,16 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   var lastIndex = LogIndex.zero
   var commitIndex = LogIndex.zero
   var batch = WriteBatch()
+  /// Why a store could not be changed; nothing is changed any more then.
+  private var failure: StoreError?
 
   // Snapshots besides the one that the base record names.
   /// Former snapshots that are kept because they are being sent.
   var kept: [(generation: UInt64, snapshot: Snapshot)] = []
   var reception: (generation: UInt64, progress: SnapshotReception)?
   var lastGeneration: UInt64 = 0
+  /// The most bytes in one stored piece: reading a range begins at most so far before it.
+  var pieceBytesMax = 1 << 20
 
   /// Opens the stores; ``recover()`` comes next.
   public init(consensus: Backend, data: Backend) {
@@ -91,7 +95,7 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
     base.base = last.id
     batch.deleteRange(from: StoredKey.entry(.zero), to: StoredKey.entry(index.next))
     putBase()
-    try consensus.apply(batch)
+    try change { stores throws(StoreError) in try stores.consensus.apply(stores.batch) }
     batch.removeAll()
   }
 
@@ -121,11 +125,29 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
     batch.put(StoredRecord.write(key) { entry.encode(into: &$0) }, for: key)
   }
 
-  /// Applies what was gathered, and syncs it. What failed is not tried again on the same store.
+  /// Applies what was gathered, and syncs it.
   mutating func commitBatch() throws(StoreError) {
-    try consensus.apply(batch)
-    batch.removeAll()
-    try consensus.sync()
+    try change { stores throws(StoreError) in
+      try stores.consensus.apply(stores.batch)
+      stores.batch.removeAll()
+      try stores.consensus.sync()
+    }
+  }
+
+  /// Changes one of the stores, unless a change has failed before: a sync that succeeds after one that failed says
+  /// nothing about what that one was to make durable (scenario 59).
+  mutating func change(_ make: (inout Self) throws(StoreError) -> Void) throws(StoreError) {
+    try expectNoFailure()
+    do throws(StoreError) {
+      try make(&self)
+    } catch {
+      failure = error
+      throw error
+    }
+  }
+
+  func expectNoFailure() throws(StoreError) {
+    if let failure { throw failure }
   }
 }
 

@@ -112,7 +112,11 @@ extension MemoryLogStore {
   public var keepsLogBehindSnapshot: Bool { false }
 
   /// Keeps a snapshot.
-  public mutating func save(_ snapshot: Snapshot, bytes: Bytes) { snapshots.append((snapshot, bytes)) }
+  public mutating func save(_ snapshot: Snapshot, bytes: Bytes) {
+    // One that was installed while it was being taken reaches further, and stays the node's own.
+    guard snapshot.last.index > snapshots.last?.snapshot.last.index ?? .zero else { return }
+    snapshots.append((snapshot, bytes))
+  }
 
   /// Keeps a piece of a snapshot.
   public mutating func receive(_ piece: InstallSnapshot, bytes: Bytes) -> Bool {
