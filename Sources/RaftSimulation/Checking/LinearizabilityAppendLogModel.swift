@@ -52,18 +52,19 @@ public struct AppendLogModel: SequentialModel {
   /// Reads show a list, and appends that were answered say where they stand.
   public func effect(of input: Input, _ output: Output?) -> OperationEffect<State> {
     switch (input, output) {
-    case (.read, .list(let length, let last)): .observes(State(length: length, last: last))
-    case (.read, _): .observes(nil)
+    case (.read, .list(let length, let last)): return .observes(State(length: length, last: last))
+    case (.read, _): return .observes(nil)
     case (.append(_, let number), .appended(let length)):
-      .leads(from: length == 1 ? State() : nil, to: State(length: length, last: number))
-    case (.append, _): .unclear
+      var effect = OperationEffect<State>.leads(
+        from: length == 1 ? State() : nil, to: State(length: length, last: number))
+      effect.progressBefore = UInt64(exactly: length - 1)
+      return effect
+    case (.append, _): return .unclear
     }
   }
 
-  /// True if the list need not shrink.
-  public func mayLead(from earlier: State, to later: State) -> Bool {
-    earlier == later || earlier.length < later.length
-  }
+  /// The length.
+  public func progress(of state: State) -> UInt64? { UInt64(state.length) }
 
   /// Appends of unknown outcome whose number was never seen are as good as one of them. One whose number was seen in
   /// one place, and appended once, has happened there if at all.

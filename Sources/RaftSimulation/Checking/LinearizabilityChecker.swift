@@ -16,11 +16,11 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
   /// What the operations mean.
   public var model: Model
   /// How many configurations the search may visit for each key, 1 or more. A configuration takes some hundred bytes.
-  /// Default 1,000,000.
+  /// Default 500,000.
   public var statesMax: Int
 
   /// A checker for one model.
-  public init(_ model: Model, statesMax: Int = 1_000_000) {
+  public init(_ model: Model, statesMax: Int = 500_000) {
     self.model = model
     self.statesMax = statesMax
   }

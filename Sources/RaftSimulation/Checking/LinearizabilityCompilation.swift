@@ -41,7 +41,7 @@ final class LinearizabilityCompilation<Model: SequentialModel> {
       step: { [self] state, kind in
         model.step(states[state], kinds[kind].input, kinds[kind].output).map(number(of:)) ?? -1
       },
-      mayLead: { [self] earlier, later in model.mayLead(from: states[earlier], to: states[later]) })
+      progress: { [self] state in model.progress(of: states[state]) })
     switch search.run(from: initial) {
     case .linearized(let order): return .linearized(positions(order, problem))
     case .stuck(let event): return .stuck(event)
@@ -107,7 +107,8 @@ final class LinearizabilityCompilation<Model: SequentialModel> {
     effects.append(
       LinearizabilityProblem.Kind(
         before: effect.before.map(number(of:)) ?? -1, after: effect.after.map(number(of:)) ?? -1,
-        isBlind: effect.isBlind, isObservation: effect.isObservation))
+        isBlind: effect.isBlind, isObservation: effect.isObservation,
+        progress: effect.before.flatMap(model.progress(of:)) ?? effect.progressBefore))
     kindNumbers[kind] = kinds.count
     kinds.append(kind)
     return kinds.count - 1

@@ -44,8 +44,8 @@ public struct CounterModel: SequentialModel {
     }
   }
 
-  /// True if the counter need not shrink.
-  public func mayLead(from earlier: UInt64, to later: UInt64) -> Bool { earlier <= later }
+  /// The value itself.
+  public func progress(of state: UInt64) -> UInt64? { state }
 
   /// For instance "add 2 -> 7".
   public func describe(_ input: Input, _ output: UInt64?) -> String {

@@ -40,6 +40,9 @@ public struct OperationEffect<State: Hashable & Sendable>: Hashable, Sendable {
   public var isBlind: Bool
   /// Whether it changes no state in which it is possible.
   public var isObservation: Bool
+  /// The progress of all states in which it is possible; see ``SequentialModel/progress(of:)``. It need not be given
+  /// where ``before`` is. Nil if they differ, or if there is no progress.
+  public var progressBefore: UInt64?
 
   private init(before: State?, after: State?, isBlind: Bool, isObservation: Bool) {
     self.before = before
@@ -104,9 +107,9 @@ public protocol SequentialModel: Sendable {
   /// What is known of an operation in whatever state. It may say less than is true, and never more.
   func effect(of input: Input, _ output: Output?) -> OperationEffect<State>
 
-  /// Whether some operations might lead from `earlier` to `later`. It may be true too often, and never false if there
-  /// are any.
-  func mayLead(from earlier: State, to later: State) -> Bool
+  /// A number that grows with every change of the state, such as the length of a list that only grows. Nil, for all
+  /// states, if there is none.
+  func progress(of state: State) -> UInt64?
 
   /// Rewrites the operations of one key so that they are judged alike, but with less work: for instance by giving one
   /// input to all operations that no answer tells apart. Operations stay where they are.
@@ -123,8 +126,8 @@ extension SequentialModel {
   /// Nothing is known.
   public func effect(of input: Input, _ output: Output?) -> OperationEffect<State> { .unclear }
 
-  /// Always true.
-  public func mayLead(from earlier: State, to later: State) -> Bool { true }
+  /// None.
+  public func progress(of state: State) -> UInt64? { nil }
 
   /// Leaves the operations as they are.
   public func simplify(_ operations: inout [ConsideredOperation<Input, Output>]) {}

@@ -11,6 +11,8 @@ struct LinearizabilityProblem {
     var after: Int
     var isBlind: Bool
     var isObservation: Bool
+    /// The progress of the states in which they are possible, if known.
+    var progress: UInt64?
     /// Whether it may depend on more of the state than can be told.
     var isUnclear: Bool { before < 0 && !isBlind }
   }
@@ -53,6 +55,9 @@ struct LinearizabilityProblem {
   /// Whether something may leave a state that cannot be told beforehand.
   private(set) var hasUnpredictable = false
 
+  /// For each event, the least progress that a call demands which is invoked later; nil if there is none.
+  private(set) var progressLater: [UInt64?] = []
+
   /// What demands a state, and what leaves it behind.
   struct StateNeeds {
     /// The calls that are possible in it alone, ascending.
@@ -76,6 +81,7 @@ struct LinearizabilityProblem {
     self.maybes = maybes
     assignSlots()
     indexNeeds(stateCount: stateCount)
+    indexProgress()
   }
 
   /// The calls under way at an event, of which the first is the one that ends with it.
@@ -103,6 +109,19 @@ struct LinearizabilityProblem {
       current.removeFirst()
       isFree[calls[event].slot] = true
     }
+  }
+
+  private mutating func indexProgress() {
+    var least: [UInt64?] = Array(repeating: nil, count: calls.count + 1)
+    for call in calls {
+      guard let progress = kinds[call.kind].progress else { continue }
+      least[call.firstEvent] = min(least[call.firstEvent] ?? .max, progress)
+    }
+    for event in calls.indices.reversed() {
+      guard let later = least[event + 1] else { continue }
+      least[event] = min(least[event] ?? .max, later)
+    }
+    progressLater = Array(least.dropFirst())
   }
 
   private mutating func indexNeeds(stateCount: Int) {

@@ -28,12 +28,16 @@ extension LinearizabilitySearch {
       kindsTaken.append(kind)
       take(call: call, in: node, parent)
     }
+    var groups: [(left: Int, group: Int)] = []
     for group in problem.maybes.indices {
-      let kind = problem.maybes[group].kind
-      let after = problem.kinds[kind].after
+      let after = problem.kinds[problem.maybes[group].kind].after
       guard isUnclear || after < 0 || demanded.contains(after), isAvailable(group, in: node) else { continue }
-      take(group: group, in: node, parent)
+      let available = problem.maybes[group].firstEvents.lowerBound(of: node.event + 1)
+      groups.append((available - Int(node.spent[group]), group))
     }
+    // What there is most of is missed least.
+    groups.sort { ($1.left, $0.group) < ($0.left, $1.group) }
+    for (_, group) in groups { take(group: group, in: node, parent) }
   }
 
   private func isAvailable(_ group: Int, in node: Node) -> Bool {
@@ -70,13 +74,24 @@ extension LinearizabilitySearch {
 
   // MARK: - What is still demanded
 
-  /// Whether a state that has just been left is demanded by an answer, and cannot come back for it.
+  /// Whether a state that has just been left is demanded by an answer, and cannot come back for it; or whether one that
+  /// is demanded has been passed by.
   private func mustStay(in state: Int, _ node: Node) -> Bool {
-    guard state != node.state, let needs = problem.needs(of: state),
+    guard state != node.state else { return false }
+    if let progress = progress(node.state), isPassedBy(node, progress) { return true }
+    guard let needs = problem.needs(of: state),
       let call = firstDemand(needs, node)
     else { return false }
-    guard mayLead(node.state, state) else { return true }
     return !problem.hasUnpredictable && !hasSupply(needs, for: call, node)
+  }
+
+  private func isPassedBy(_ node: Node, _ progress: UInt64) -> Bool {
+    if let later = problem.progressLater[node.event], later < progress { return true }
+    return problem.calls(at: node.event).contains { call in
+      let kind = problem.kinds[problem.calls[call].kind]
+      guard let demanded = kind.progress, !node.done.contains(problem.calls[call].slot) else { return false }
+      return demanded < progress || demanded == progress && kind.before >= 0 && kind.before != node.state
+    }
   }
 
   /// The first call to be answered that is possible in one state alone and has not taken effect.

@@ -13,7 +13,8 @@
 /// 3. What changes nothing takes effect as soon as it is possible.
 /// 4. Of equal operations under way the one that is answered first takes effect first.
 /// 5. A state is not left while an answer demands it that nothing else can provide.
-/// 6. An overwriting operation whose result nothing demands any more takes effect immediately before another
+/// 6. Where states make progress, none is passed by while an answer demands it.
+/// 7. An overwriting operation whose result nothing demands any more takes effect immediately before another
 ///    overwriting one, where it cannot be seen.
 struct LinearizabilitySearch {
   enum Outcome {
@@ -62,8 +63,8 @@ struct LinearizabilitySearch {
   let problem: LinearizabilityProblem
   /// The state after an operation of a kind, or -1 if that is impossible.
   let step: (_ state: Int, _ kind: Int) -> Int
-  /// Whether operations may lead from one state to another.
-  let mayLead: (_ earlier: Int, _ later: Int) -> Bool
+  /// The progress of a state, if states have any.
+  let progress: (_ state: Int) -> UInt64?
   let statesMax: Int
 
   private var nodes: [Node] = []
@@ -81,12 +82,12 @@ struct LinearizabilitySearch {
 
   init(
     _ problem: LinearizabilityProblem, statesMax: Int, step: @escaping (Int, Int) -> Int,
-    mayLead: @escaping (Int, Int) -> Bool
+    progress: @escaping (Int) -> UInt64?
   ) {
     self.problem = problem
     self.statesMax = statesMax
     self.step = step
-    self.mayLead = mayLead
+    self.progress = progress
   }
 
   /// Searches from a state.
