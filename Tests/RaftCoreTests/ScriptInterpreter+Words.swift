@@ -149,6 +149,7 @@ enum ScriptWords {
     case .notAMember(let id): "\(id.rawValue) is no member"
     case .notALearner(let id): "\(id.rawValue) is no learner"
     case .notAVoter(let id): "\(id.rawValue) is no voter"
+    case .wouldLoseQuorum: "it would lose the majority"
     case .changesNothing: "nothing would change"
     case .invalid: "that is no configuration"
     }

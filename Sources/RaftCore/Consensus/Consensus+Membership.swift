@@ -26,9 +26,32 @@ extension Consensus {
     } catch {
       throw .invalid(error)
     }
+    // What is asked for follows a joint phase by itself: it can be stopped no more once that has begun.
+    for step in [next, target] where !canDecide(step) {
+      throw .wouldLoseQuorum(silent: step.members.map(\.id).filter { step.isVoter($0) && !isHeard($0) })
+    }
     let place = EntryID(term: hardState.term, index: log.lastIndex.next)
     appendConfiguration(next, into: &outputs)
     return place
+  }
+
+  /// Whether the voters heard from lately could go on under `next` without the others.
+  ///
+  /// Counter-example that this prevents: of 1, 2 and 3 the last is silent, and leader 1 is told to remove 2. The change is
+  /// in force as it is appended: 1 and 3 have to agree now, and without 3 nothing is committed ever again, neither this
+  /// change nor one that takes it back.
+  private mutating func canDecide(_ next: Configuration) -> Bool {
+    // Who decides as before is no worse off than before.
+    guard next.voters != configuration.voters || next.isJoint else { return true }
+    let heard = next.members.map(\.id).filter { isHeard($0) }
+    return Quorum.agreed(next, scratch: &scratch) { heard.contains($0) ? 1 : 0 } == 1
+  }
+
+  /// Whether a member has answered this leader within the minimum election timeout; itself it always hears.
+  private func isHeard(_ member: NodeID) -> Bool {
+    guard member != id else { return true }
+    guard let peer = progress[member], peer.hasAnswered else { return false }
+    return peer.lastHeard + options.electionTimeoutTicksMin > now
   }
 
   private mutating func appendConfiguration(_ next: Configuration, into outputs: inout Outputs) {

@@ -53,6 +53,9 @@ struct Progress: Sendable {
   /// Whether it waits for a snapshot or receives one.
   var isBehindSnapshot: Bool { state == .needsSnapshot || state == .snapshot }
 
+  /// Whether the peer was really heard in this term: `lastHeard` begins with the leadership.
+  var hasAnswered: Bool { match > .zero || ackedRound > 0 }
+
   /// How many appends are under way, and their payload bytes.
   var inflight: (messages: Int, bytes: Int) { (inflights.count, inflights.bytes) }
 

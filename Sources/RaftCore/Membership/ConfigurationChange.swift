@@ -40,6 +40,10 @@ public enum ConfigurationChangeError: Error, Hashable, Sendable, CustomStringCon
   case notALearner(NodeID)
   /// The node is not a voter.
   case notAVoter(NodeID)
+  /// Of the voters that would decide after the change, or on the way to it, too many are silent: nothing could be
+  /// committed any more, not even a change that takes this one back. Names those that were not heard from within a
+  /// minimum election timeout.
+  case wouldLoseQuorum(silent: [NodeID])
   /// Everything asked for is the case already.
   case changesNothing
   /// The result would not be a configuration.
@@ -57,6 +61,9 @@ public enum ConfigurationChangeError: Error, Hashable, Sendable, CustomStringCon
     case .notAMember(let id): "\(id) is not a member"
     case .notALearner(let id): "\(id) is not a learner"
     case .notAVoter(let id): "\(id) is not a voter"
+    case .wouldLoseQuorum(let silent):
+      "the voters after the change would have no majority without "
+        + silent.map { "\($0)" }.joined(separator: ", ") + ", not heard from lately"
     case .changesNothing: "everything asked for is the case already"
     case .invalid(let error): error.description
     }
