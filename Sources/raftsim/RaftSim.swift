@@ -12,7 +12,7 @@ struct RaftSim: AsyncParsableCommand {
       Each seed decides everything that happens in its run: the same seed is the same run, on every machine and in \
       every build of the same version.
       """,
-    subcommands: [Run.self, Replay.self, Trace.self], defaultSubcommand: Run.self)
+    subcommands: [Run.self, Replay.self, Explore.self, Trace.self], defaultSubcommand: Run.self)
 }
 
 /// What a run is made of, on the command line.

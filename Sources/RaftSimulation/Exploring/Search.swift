@@ -1,0 +1,289 @@
+import RaftCore
+
+/// A search through the states of a small world.
+///
+/// A state is the number of each node's site, the number of the ledger, and who is not done yet:
+///
+/// A follower speaks only to those who lead or ask for votes, and its steps commute with those of all other nodes. So a
+/// step of a follower can be put off until right before the first step that needs it: a leader or candidate takes what
+/// the follower has sent, or the follower itself begins to campaign. In this order a follower's step is followed by
+/// another one of the same follower, or by the delivery of what it has just sent, or by nothing else that matters. Only
+/// these orders are explored (``Shortcut/lateFollowers``): every order has such an order of the same steps, which leads
+/// to the same nodes, and to the same facts, because these do not depend on the order of quiet steps. A step that
+/// changes what is known about leaders, commitment or reads is not quiet, nor is one that tells another follower
+/// something that it would act upon: after those, everything may happen.
+struct Search {
+  private let plan: ExplorationPlan
+  private(set) var table: SiteTable
+  private var store: StateStore
+  private(set) var ledgers: [Ledger] = []
+  private var ledgerNumbers: [Ledger: UInt32] = [:]
+  private var spent = PairTable()
+  private var observed = PairTable()
+  private var agreeing = PairTable()
+  /// The node of each site at the beginning.
+  private var untouched: [UInt32] = []
+  private let isSymmetric: Bool
+  private let putsOff: Bool
+
+  private var empty: [UInt32] { Array(repeating: 0, count: plan.nodes + 2) }
+  private var ledgerPlace: Int { plan.nodes }
+  private var pendingPlace: Int { plan.nodes + 1 }
+
+  init(_ plan: ExplorationPlan) throws {
+    var plan = plan
+    guard plan.nodes <= 5 else { throw ConfigurationError.tooManyMembers(plan.nodes) }
+    // A change or a list of campaigners names nodes, which are not interchangeable then.
+    if !plan.changes.isEmpty || !plan.campaigners.isEmpty { plan.shortcuts.remove(.symmetry) }
+    // Not everybody is asked for a vote then.
+    if !plan.changes.isEmpty { plan.shortcuts.remove(.refusals) }
+    self.plan = plan
+    isSymmetric = plan.shortcuts.contains(.symmetry)
+    putsOff = plan.shortcuts.contains(.lateFollowers)
+    table = SiteTable(plan)
+    store = StateStore(width: plan.nodes + 2)
+    let members = (1...UInt64(max(plan.nodes, 1))).map {
+      Member(id: NodeID($0), address: "n\($0)", store: .durable)
+    }
+    let configuration = try Configuration(voters: Array(members.prefix(plan.nodes)))
+    var state: [UInt32] = []
+    var ledger = Ledger(plan)
+    for member in members {
+      let site = table.site(of: try ExploredNode(id: member.id, configuration: configuration))
+      state.append(site)
+      untouched.append(table.node(at: site))
+      ledger.observe(table.faces[Int(table.face(at: site))])
+    }
+    state.append(number(of: ledger))
+    state.append(0)
+    _ = store.insert(state, from: 0)
+  }
+
+  private mutating func number(of ledger: Ledger) -> UInt32 {
+    if let known = ledgerNumbers[ledger] { return known }
+    let number = UInt32(ledgers.count)
+    ledgerNumbers[ledger] = number
+    ledgers.append(ledger)
+    return number
+  }
+
+  // MARK: - Visiting
+
+  mutating func run(_ progress: (Explorer.Report) -> Void) throws -> Explorer.Report {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var report = Explorer.Report(states: 1)
+    var position = 0
+    var endOfLayer = 1
+    var (state, next) = (empty, empty)
+    while position < store.count, !table.hasSpokenEarly {
+      store.read(position, into: &state)
+      if let found = expand(state, at: position, &next, &report.transitions) {
+        report.states = store.count
+        report.duration = clock.now - start
+        report.depth += 1
+        report.violation = (ledgers[Int(found.ledger)].violation ?? "", way(to: found.position))
+        return report
+      }
+      position += 1
+      // No state has as many steps as are left out here.
+      if store.count > min(plan.statesMax, StateStore.capacity - 1_000) { break }
+      guard position == endOfLayer else { continue }
+      report.states = store.count
+      report.duration = clock.now - start
+      if store.count > endOfLayer { report.depth += 1 }
+      endOfLayer = store.count
+      progress(report)
+    }
+    if table.hasSpokenEarly {
+      var plan = plan
+      plan.shortcuts.remove(.earlySync)
+      self = try Search(plan)
+      return try run(progress)
+    }
+    report.states = store.count
+    report.duration = clock.now - start
+    report.isExhausted = position == store.count
+    return report
+  }
+
+  /// Goes all ways from a state. Returns where a rule is broken, if one is.
+  private mutating func expand(
+    _ state: [UInt32], at position: Int, _ next: inout [UInt32], _ transitions: inout Int
+  ) -> (position: Int, ledger: UInt32)? {
+    var hasUntouched = false
+    for place in 0..<plan.nodes {
+      if isSymmetric, table.node(at: state[place]) == untouched[place] {
+        // Of those that nothing has happened to, something happens to the first one first.
+        if hasUntouched { continue }
+        hasUntouched = true
+      }
+      for number in table.moves(of: state[place]) {
+        guard take(number, at: place, from: state, into: &next) else { continue }
+        transitions += 1
+        if store.insert(next, from: position), ledgers[Int(next[ledgerPlace])].violation != nil {
+          return (store.count - 1, next[ledgerPlace])
+        }
+      }
+    }
+    return nil
+  }
+
+  /// Goes one step. Returns false if the step is not possible.
+  private mutating func take(
+    _ number: Int, at place: Int, from state: [UInt32], into next: inout [UInt32]
+  ) -> Bool {
+    let move = table.moves[number]
+    let pending = state[pendingPlace]
+    let isOfMessage = move.kind == .delay || move.kind == .lose
+    if pending != 0, Int(pending >> 24) != place + 1, !isOfMessage {
+      guard move.kind == .deliver || move.kind == .double,
+        table.isSent(move.packet, in: pending & 0xFF_FFFF)
+      else { return false }
+    }
+    let ledger = spend(state[ledgerPlace], move, at: place)
+    guard ledger != .max else { return false }
+    for other in 0..<plan.nodes { next[other] = state[other] }
+    next[place] = move.site
+    var isQuiet = putsOff && table.isFollower(state[place]) && table.isFollower(move.site)
+    if move.sent != 0, !table.send(move.sent, in: &next) { isQuiet = false }
+    let judged = judge(move, at: place, from: state, ledger: ledger, next: next)
+    next[ledgerPlace] = judged
+    if isOfMessage {
+      next[pendingPlace] = pending
+    } else {
+      next[pendingPlace] = isQuiet && judged == ledger ? UInt32(place + 1) << 24 | move.sent : 0
+    }
+    return true
+  }
+
+  private mutating func spend(_ ledger: UInt32, _ move: SiteTable.Move, at place: Int) -> UInt32 {
+    if move.kind == .deliver || move.kind == .sync { return ledger }
+    let step = UInt64(place) << 16 | UInt64(move.number) << 8 | UInt64(move.kind.rawValue)
+    let key = UInt64(ledger) << 32 | step
+    if let known = spent.value(for: key) { return known }
+    var changed = ledgers[Int(ledger)]
+    var isPossible = changed.spend(move.kind, number: move.number)
+    if move.kind == .timeOut, isPossible, !plan.campaigners.isEmpty {
+      let turn = plan.timeouts - changed.budget.timeouts - 1
+      isPossible = turn < plan.campaigners.count && plan.campaigners[turn].rawValue == UInt64(place + 1)
+    }
+    let result = isPossible ? number(of: changed) : .max
+    spent.insert(result, for: key)
+    return result
+  }
+
+  // MARK: - Judging
+
+  /// What is known after a step of the node at `place`.
+  private mutating func judge(
+    _ move: SiteTable.Move, at place: Int, from state: [UInt32], ledger: UInt32, next: [UInt32]
+  ) -> UInt32 {
+    var ledger = ledger
+    if move.answers != 0 || move.failure != 0 {
+      var changed = ledgers[Int(ledger)]
+      for answer in table.answers[Int(move.answers)] { changed.judge(answer) }
+      if move.failure != 0 { changed.violation = table.failures[Int(move.failure)] }
+      ledger = number(of: changed)
+    }
+    ledger = compareLogs(at: place, from: state, ledger: ledger, next: next)
+    let face = table.face(at: move.site)
+    guard face != table.face(at: state[place]) else { return ledger }
+    let key = UInt64(ledger) << 32 | UInt64(face)
+    let before = ledger
+    if let known = observed.value(for: key) {
+      ledger = known
+    } else {
+      var changed = ledgers[Int(ledger)]
+      changed.observe(table.faces[Int(face)])
+      ledger = number(of: changed)
+      observed.insert(ledger, for: key)
+    }
+    guard ledger != before, ledgers[Int(ledger)].committed.count > ledgers[Int(before)].committed.count
+    else { return ledger }
+    // Whoever leads a later term already has to hold what turns out to be committed only now.
+    var changed = ledgers[Int(ledger)]
+    for other in 0..<plan.nodes where other != place {
+      let face = table.faces[Int(table.face(at: next[other]))]
+      if face.leads { changed.observe(face) }
+    }
+    return number(of: changed)
+  }
+
+  /// Log matching, for a node whose log has changed.
+  private mutating func compareLogs(
+    at place: Int, from state: [UInt32], ledger: UInt32, next: [UInt32]
+  ) -> UInt32 {
+    let log = table.log(at: next[place])
+    guard log != table.log(at: state[place]) else { return ledger }
+    for other in 0..<plan.nodes where other != place {
+      let theirs = table.log(at: next[other])
+      let key = UInt64(log) << 32 | UInt64(theirs)
+      if agreeing.value(for: key) != nil { continue }
+      guard let index = table.disagreement(log, theirs) else {
+        agreeing.insert(1, for: key)
+        continue
+      }
+      var changed = ledgers[Int(ledger)]
+      changed.violation =
+        "log matching: n\(place + 1) and n\(other + 1) hold the same entry at \(index), and not before it"
+      return number(of: changed)
+    }
+    return ledger
+  }
+
+  // MARK: - The way to a state
+
+  private mutating func way(to position: Int) -> [String] {
+    var positions = [position]
+    while let first = positions.last, first != 0 { positions.append(store.origin(of: first)) }
+    positions.reverse()
+    var steps: [String] = []
+    var (state, goal, next) = (empty, empty, empty)
+    for (from, to) in zip(positions, positions.dropFirst()) {
+      store.read(from, into: &state)
+      store.read(to, into: &goal)
+      search: for place in 0..<plan.nodes {
+        for number in table.moves(of: state[place])
+        where take(number, at: place, from: state, into: &next) && next == goal {
+          steps.append(describe(table.moves[number], at: place, in: state))
+          break search
+        }
+      }
+    }
+    return steps
+  }
+
+  private func describe(_ move: SiteTable.Move, at place: Int, in state: [UInt32]) -> String {
+    let id = NodeID(UInt64(place + 1))
+    let text =
+      switch move.kind {
+      case .deliver: "\(id) hears: \(table.packets[Int(move.packet)].message.words)"
+      case .double: "\(id) hears, and will again: \(table.packets[Int(move.packet)].message.words)"
+      case .delay: "late for \(id): \(table.packets[Int(move.packet)].message.words)"
+      case .lose: "lost for \(id): \(table.packets[Int(move.packet)].message.words)"
+      case .timeOut: "\(id) hears nothing any more and campaigns"
+      case .sync: "\(id) has written everything"
+      case .crash: "\(id) crashes and restarts from what was durable"
+      case .propose: "\(id) takes a proposal"
+      case .read: "\(id) is asked for a read"
+      case .change: "\(id) begins a configuration change"
+      }
+    return text + consequences(of: move, at: state[place])
+  }
+
+  private func consequences(of move: SiteTable.Move, at site: UInt32) -> String {
+    let before = table.nodes[Int(table.node(at: site))].core
+    let after = table.nodes[Int(table.node(at: move.site))].core
+    var words = ""
+    if after.isLeader, !before.isLeader || before.term < after.term {
+      words += "; it leads term \(after.term)"
+    }
+    if after.lastEntry != before.lastEntry { words += "; its log ends with \(after.lastEntry)" }
+    if after.commitIndex > before.commitIndex { words += "; it commits through \(after.commitIndex)" }
+    for answer in table.answers[Int(move.answers)] {
+      words += answer.readIndex.map { "; it answers a read as of \($0)" } ?? "; it refuses a read"
+    }
+    return words
+  }
+}

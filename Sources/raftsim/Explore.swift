@@ -1,0 +1,35 @@
+import ArgumentParser
+import RaftSimulation
+
+/// `raftsim explore`: every state of a small cluster.
+struct Explore: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract:
+      "Visits every state that a very small cluster can reach. Ends with status 1 if a rule is broken in one.",
+    discussion: """
+      What is explored has a name: \(ExplorationPlan.names.joined(separator: ", ")). 'quick' takes seconds; 'required' \
+      takes minutes, and some gigabytes of memory.
+      """)
+
+  @Argument(help: "What to explore.")
+  var name = "quick"
+
+  func validate() throws {
+    guard ExplorationPlan(named: name) != nil else {
+      throw ValidationError(
+        "there is no '\(name)'; there are \(ExplorationPlan.names.joined(separator: ", "))")
+    }
+  }
+
+  func run() throws {
+    guard let plan = ExplorationPlan(named: name) else { return }
+    let meter = Meter(label: "exploring")
+    let report = try Explorer(plan).run { report in
+      meter.show(
+        "\(report.states) states, depth \(report.depth), \(Int(report.statesPerSecond)) states in a second")
+    }
+    meter.end()
+    print(report.description)
+    if report.violation != nil { throw ExitCode(1) }
+  }
+}
