@@ -174,7 +174,7 @@ private struct WriteQueueRun {
     expect(model.disk == write.state, "what the disk holds after \(write)")
     var released: [UInt64] = []
     while let message = queue.release() {
-      if case .heartbeatReply(let reply) = message.body { released.append(reply.round) }
+      if case .readIndexReply(let reply) = message.body { released.append(reply.id.number) }
     }
     expect(released == model.release().map(\.number), "what may leave after write \(write.number)")
   }
@@ -189,8 +189,9 @@ private struct WriteQueueRun {
     expect((sequence == nil) == model.isDurable(held), "whether message \(number) may leave at once")
     guard let sequence else { return }
     model.held.append(held)
-    let message = Message(
-      from: NodeID(1), to: NodeID(2), term: Term(term), body: .heartbeatReply(HeartbeatReply(round: number)))
+    // Of a kind that never takes the place of another.
+    let reply = ReadIndexReply(id: ReadID(boot: 1, number: number), readIndex: nil)
+    let message = Message(from: NodeID(1), to: NodeID(2), term: Term(term), body: .readIndexReply(reply))
     queue.hold(message, until: sequence)
   }
 

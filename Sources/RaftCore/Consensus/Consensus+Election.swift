@@ -170,11 +170,15 @@ extension Consensus {
       refuseAllReads(into: &outputs)
       progress.removeAll()
       snapshotsUnderWay.removeAll()
+      if let handover = transfer, handover.isByPriority {
+        priority.tried(handover.target, now: now, options: options)
+      }
       transfer = nil
       overdueProbe = nil
     }
     if term > hardState.term { enter(term, votedFor: nil) }
     role = .follower(leader: leader)
+    priority.leaderChanged()
     votes.removeAll()
     redrawElectionDeadline()
     outputs.trace(.becameFollower(term: hardState.term, leader: leader))
@@ -205,6 +209,7 @@ extension Consensus {
     }
     hastyCampaignsLeft = 0
     lastLeaderContact = now
+    priority.heard(leader, now: now, options: options)
     electionDeadline = now + electionTimeout
     return true
   }
@@ -220,7 +225,7 @@ extension Consensus {
       for: configuration, own: id, next: log.lastIndex.next, now: now, departed: .zero, farewellDeadline: now)
     dropIncoming(into: &outputs)
     lease.restart()
-    priority.restart(now: now, options: options)
+    priority.restart(configuredAt: configurations.current.index, now: now, options: options)
     heartbeatRound = 0
     heartbeatDeadline = now + options.heartbeatTicks
     appendOwn(bytes: 0)

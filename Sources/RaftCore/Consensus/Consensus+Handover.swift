@@ -71,7 +71,7 @@ extension Consensus {
   mutating func endTransfer(_ handover: Transfer, into outputs: inout Outputs) {
     transfer = nil
     outputs.trace(.transferAborted(to: handover.target))
-    if handover.isByPriority { priority.failed(now: now, options: options) }
+    if handover.isByPriority { priority.tried(handover.target, now: now, options: options) }
     if handover.endsLeadership { giveUp(because: .asked, into: &outputs) }
   }
 
@@ -106,30 +106,63 @@ extension Consensus {
   // MARK: - Priority
 
   /// When to look for a voter that is preferred as leader.
+  ///
+  /// What it knows outlasts a leadership. Counter-example that this prevents: the preferred voter is connected to leader 1
+  /// alone. It is handed to, deposes 1 with the only vote that it gets, and somebody else is elected, who hands back to
+  /// 1, as the next in preference. If 1 began anew, the cluster would be without a leader for a quarter of the time.
   struct PriorityWatch: Hashable, Sendable {
     private(set) var nextCheck = Ticks.zero
+    /// Doubled by each attempt that is not known to have succeeded.
     private var patience = 1
+    /// Who was handed to last, and since when that node has been heard leading.
+    private var target: NodeID?
+    private var leadsSince: Ticks?
+    /// Where the configuration stands for which all of this holds.
+    private var configuredAt = LogIndex.zero
 
-    mutating func restart(now: Ticks, options: RaftOptions) {
+    mutating func restart(configuredAt index: LogIndex, now: Ticks, options: RaftOptions) {
+      adapt(to: index, now: now, options: options)
+      nextCheck = now + max(2, patience) * options.electionTimeoutTicksMax
+    }
+
+    /// Another configuration may have other priorities, or have mended what stood in the way.
+    mutating func adapt(to index: LogIndex, now: Ticks, options: RaftOptions) {
+      guard index != configuredAt else { return }
+      configuredAt = index
       patience = 1
-      nextCheck = now + 2 * options.electionTimeoutTicksMax
+      nextCheck = min(nextCheck, now + 2 * options.electionTimeoutTicksMax)
     }
 
     mutating func checked(now: Ticks, options: RaftOptions) {
       nextCheck = now + options.electionTimeoutTicksMin
     }
 
-    /// A preferred voter that did not take over is asked again, but less and less often: each attempt stops proposals
-    /// for up to an election timeout.
-    mutating func failed(now: Ticks, options: RaftOptions) {
+    /// Somebody was handed to, and whether that leads to a leader that stays is to be seen. Until then the next attempt
+    /// comes less and less often: each stops proposals for up to an election timeout.
+    mutating func tried(_ node: NodeID, now: Ticks, options: RaftOptions) {
+      target = node
+      leadsSince = nil
       patience = min(patience * 2, 1024)
       nextCheck = now + patience * options.electionTimeoutTicksMax
     }
+
+    /// Whoever was handed to last has succeeded once it has led for a while.
+    mutating func heard(_ leader: NodeID, now: Ticks, options: RaftOptions) {
+      guard patience > 1, leader == target else { return }
+      guard let since = leadsSince else {
+        leadsSince = now
+        return
+      }
+      if now >= since + 4 * options.electionTimeoutTicksMax { patience = 1 }
+    }
+
+    mutating func leaderChanged() { leadsSince = nil }
   }
 
   /// Hands over to a voter of higher priority that holds what is committed. Nothing waits for such a voter: priority
   /// has no part in elections, so that a preferred node that is gone holds nobody up (scenario 36).
   mutating func preferHigherPriority(into outputs: inout Outputs) {
+    priority.adapt(to: configurations.current.index, now: now, options: options)
     guard now >= priority.nextCheck, transfer == nil, !isLeaving else { return }
     priority.checked(now: now, options: options)
     let own = configuration.member(id)?.priority ?? 0

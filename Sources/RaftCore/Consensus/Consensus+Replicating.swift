@@ -159,15 +159,18 @@ extension Consensus {
       return peer.resumeProbe(now: now, interval: interval)
     }
     noteLease(of: position, round: reply.round)
-    if progress.peers[position].removedAt != nil { return sayFarewell(to: position, into: &outputs) }
+    if progress.peers[position].removedAt != nil {
+      sayFarewell(to: position, into: &outputs)
+      guard progress.position(of: peer) == position else { return }
+    }
     confirmReads(into: &outputs)
     guard isLeader else { return }
     if progress.peers[position].isBehindSnapshot {
       return resumeSnapshot(to: position, into: &outputs)
     }
     // A message that was lost leaves no trace by itself. An empty one behind it is rejected by a peer that lacks
-    // something, and so starts a probe.
-    let lags = progress.peers[position].match < log.lastIndex
+    // something, and so starts a probe. Who was removed lacks nothing behind the entry that says so.
+    let lags = progress.peers[position].match < progress.peers[position].removedAt ?? log.lastIndex
     if lags, isProbeDue { sendProbe(to: position, into: &outputs) }
   }
 

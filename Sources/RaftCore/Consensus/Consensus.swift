@@ -242,10 +242,11 @@ struct Consensus: Sendable {
     }
     expireTransfer(into: &outputs)
     if isLeader { watchOwnWrites(into: &outputs) }
-    guard isLeader, now >= heartbeatDeadline else { return }
+    guard isLeader else { return }
+    // Not with the heartbeat: each round for reads puts that off, and under steady reads it is never due.
     preferHigherPriority(into: &outputs)
     for position in progress.peers.indices.reversed() { sayFarewell(to: position, into: &outputs) }
-    broadcastHeartbeat(into: &outputs)
+    if now >= heartbeatDeadline { broadcastHeartbeat(into: &outputs) }
   }
 
   /// Whether this node campaigns: it votes, or did before a configuration that is not known to be committed. Its own vote

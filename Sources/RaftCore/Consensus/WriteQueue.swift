@@ -125,7 +125,20 @@ struct WriteQueue: Sendable {
     for position in 0..<held.count { body(held[position].message, held[position].awaiting > completed) }
   }
 
+  /// The most messages that are held; beyond it they are dropped, which is always safe. An election or a window of
+  /// appends needs far fewer.
+  static let heldMax = 4096
+
+  /// Holds a message, in the place of an earlier one that says no more and waits for the same write: a disk may hang for
+  /// hours, while its node is asked the same with every heartbeat.
   mutating func hold(_ message: Message, until sequence: UInt64) {
+    for position in (0..<held.count).reversed()
+    where held[position].awaiting == sequence && held[position].message.to == message.to {
+      guard let body = message.body.merged(with: held[position].message.body) else { continue }
+      held[position].message.body = body
+      return
+    }
+    guard held.count < Self.heldMax else { return }
     held.append(Held(awaiting: sequence, message: message))
   }
 
@@ -140,6 +153,25 @@ struct WriteQueue: Sendable {
 
   /// Forgets what was said in terms before `term`: nobody may rely on it any more, and losing a message is always safe.
   mutating func dropHeld(before term: Term) { held.removeAll { $0.message.term < term } }
+}
+
+extension Message.Body {
+  /// What one message can say for both this answer and an earlier one, in the same term and to the same node; nil if
+  /// each says something of its own.
+  fileprivate func merged(with earlier: Self) -> Self? {
+    switch (self, earlier) {
+    case (.appendEntriesReply(.accepted(let match)), .appendEntriesReply(.accepted(let other))):
+      .appendEntriesReply(.accepted(match: max(match, other)))
+    case (.heartbeatReply(let reply), .heartbeatReply(let other)):
+      .heartbeatReply(HeartbeatReply(round: max(reply.round, other.round)))
+    case (.requestVoteReply(let reply), .requestVoteReply(let other)) where reply.isPreVote == other.isPreVote:
+      self
+    case (.appendEntriesReply(.rejected), .appendEntriesReply(.rejected)), (.staleTerm, .staleTerm),
+      (.installSnapshotReply, .installSnapshotReply):
+      self
+    default: nil
+    }
+  }
 }
 
 extension Consensus {
