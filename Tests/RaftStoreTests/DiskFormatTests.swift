@@ -71,7 +71,8 @@ struct DiskFormatTests {
     try store.save(snapshot, bytes: bytes)
     try store.compact(through: LogIndex(1))
     // The founding entry is forgotten by now; the state has not changed since.
-    written = Array(written.prefix { $0.key[4] != 17 }) + device.consensus.pairs.filter { $0.key[4] == 17 }
+    written =
+      Array(written.prefix { $0.key[4] != 17 }) + device.consensus.pairs.filter { $0.key[4] == 17 }
       + written.filter { $0.key[4] == 18 } + device.data.pairs
 
     let documented = try Self.documented()
