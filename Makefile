@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants simulate soak bench-core docs demo demo-stop clean
+.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak bench-core docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -25,6 +25,12 @@ format: ## Put all sources into the format.
 
 mutants: ## Check that the tests catch protocol bugs, one at a time (takes half an hour).
 	@python3 Scripts/mutants/mutants.py $(BUGS)
+
+mutants-simulated: ## Check that simulated clusters catch bugs in core, driver and store, one at a time (takes an hour).
+	@python3 Scripts/mutants/simulate.py $(BUGS)
+
+classics: ## Check that the explorer of small worlds finds five classic bugs, and show the shortest ways to them.
+	@python3 Scripts/explore/classics.py
 
 simulate: ## Simulate clusters under faults: fixed seeds, then fresh ones for a minute; DURATION in seconds changes that.
 	@Scripts/prerequisites.sh

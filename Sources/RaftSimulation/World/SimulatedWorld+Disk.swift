@@ -130,6 +130,7 @@ extension SimulatedWorld {
       let process = SimulatedNode<Machine>.Process(driver)
       node.process = process
       node.glance = process.driver.glance()
+      node.configuration = process.driver.glance().configuration
       coverage.count(recovered.snapshot == nil ? .startFromLog : .startFromSnapshot)
       recorder.note(now, slot, .started(life: node.life))
       node.isDirty = true

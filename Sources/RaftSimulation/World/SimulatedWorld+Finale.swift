@@ -17,6 +17,11 @@ extension SimulatedWorld {
 
   private func recover() {
     guard !isBroken else { return }
+    // What a node that is down will know when it is back, only its disk can tell.
+    for slot in nodes.indices where nodes[slot].isStopped {
+      nodes[slot].device.isFull = false
+      start(slot)
+    }
     isFinale = true
     reachable = quorum()
     heal()
