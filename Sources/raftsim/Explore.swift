@@ -24,12 +24,13 @@ struct Explore: ParsableCommand {
   func run() throws {
     guard let plan = ExplorationPlan(named: name) else { return }
     let meter = Meter(label: "exploring")
-    let report = try Explorer(plan).run { report in
-      meter.show(
-        "\(report.states) states, depth \(report.depth), \(Int(report.statesPerSecond)) states in a second")
-    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    let report = try Explorer(plan).run { meter.show("\($0.states) states, depth \($0.depth)") }
+    let seconds = (clock.now - start) / .seconds(1)
     meter.end()
     print(report.description)
+    print("\(Int(seconds)) seconds, \(Int(Double(report.states) / max(seconds, 0.001))) states in a second")
     if report.violation != nil { throw ExitCode(1) }
   }
 }

@@ -154,16 +154,20 @@ enum Shortcut: CaseIterable {
   case symmetry
   /// Packets that can never have an effect any more are taken away (``SiteTable``).
   case inertPackets
-  /// Answers that only refuse are not sent.
-  ///
-  /// A vote that is refused in the candidate's own term only keeps it from leading. A refusal, or a "your term is over",
-  /// that brings a higher term makes its receiver a follower of that term, without a vote. So does the request for votes
-  /// by which that term came into the world: it went to every voter, nothing keeps it from arriving at the same moment,
-  /// and what it adds (a vote, in an answer that may be lost) is forgotten in the term that the receiver goes on to.
+  /// A vote that is refused in the candidate's own term is not sent: it only keeps the candidate from leading, which it
+  /// need not do anyway, because messages may be lost.
   case refusals
+  /// Answers that bring nothing but a higher term are not sent: votes that are refused for it, and "your term is over".
+  ///
+  /// They make their receiver a follower of that term, without a vote. So does the request for votes by which that term
+  /// came into the world: it went to every voter, nothing keeps it from arriving at the same moment, and what it adds (a
+  /// vote, in an answer that may be lost) is forgotten in the term that the receiver goes on to. While the configuration
+  /// changes this shortcut is not taken, because there may be nodes that were not asked.
+  case bareTerms
   /// The writes of a node that does not lead are durable at once if the node says nothing before they are.
   ///
   /// Nobody can tell a crash that loses them from one that comes before what caused them, whose messages are then lost.
+  /// (What only speaks for the node's term, and that is durable, it would have said then as well.)
   /// It rests on the node keeping silent, and each step checks that: a node that says something is not hurried, and if
   /// one would have said something to the *next* message, had its writes been slower, the search starts again without
   /// this shortcut.

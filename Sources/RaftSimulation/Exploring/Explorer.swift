@@ -21,19 +21,9 @@ public struct Explorer {
     public var isExhausted = false
     /// The rule that was broken, and a shortest way there, one line for each step.
     public var violation: (rule: String, steps: [String])?
-    /// How long it took.
-    public var duration = Duration.zero
-
-    /// Distinct states visited in a second.
-    public var statesPerSecond: Double { Double(states) / max(duration / .seconds(1), 1e-6) }
-
     /// The numbers in one line; then the broken rule and the way there, if one was found.
     public var description: String {
-      let tenths = Int(duration / .milliseconds(100))
-      var lines = [
-        "\(states) states, \(transitions) transitions, depth \(depth), \(tenths / 10).\(tenths % 10) s, "
-          + "\(Int(statesPerSecond)) states/s"
-      ]
+      var lines = ["\(states) states, \(transitions) transitions, depth \(depth)"]
       if let violation {
         lines.append("broken after \(violation.steps.count) steps: \(violation.rule)")
         lines += violation.steps.enumerated().map { "  \($0 + 1). \($1)" }

@@ -35,8 +35,7 @@ struct Search {
     guard plan.nodes <= 5 else { throw ConfigurationError.tooManyMembers(plan.nodes) }
     // A change or a list of campaigners names nodes, which are not interchangeable then.
     if !plan.changes.isEmpty || !plan.campaigners.isEmpty { plan.shortcuts.remove(.symmetry) }
-    // Not everybody is asked for a vote then.
-    if !plan.changes.isEmpty { plan.shortcuts.remove(.refusals) }
+    if !plan.changes.isEmpty { plan.shortcuts.remove(.bareTerms) }
     self.plan = plan
     isSymmetric = plan.shortcuts.contains(.symmetry)
     putsOff = plan.shortcuts.contains(.lateFollowers)
@@ -70,8 +69,6 @@ struct Search {
   // MARK: - Visiting
 
   mutating func run(_ progress: (Explorer.Report) -> Void) throws -> Explorer.Report {
-    let clock = ContinuousClock()
-    let start = clock.now
     var report = Explorer.Report(states: 1)
     var position = 0
     var endOfLayer = 1
@@ -80,7 +77,6 @@ struct Search {
       store.read(position, into: &state)
       if let found = expand(state, at: position, &next, &report.transitions) {
         report.states = store.count
-        report.duration = clock.now - start
         report.depth += 1
         report.violation = (ledgers[Int(found.ledger)].violation ?? "", way(to: found.position))
         return report
@@ -90,7 +86,6 @@ struct Search {
       if store.count > min(plan.statesMax, StateStore.capacity - 1_000) { break }
       guard position == endOfLayer else { continue }
       report.states = store.count
-      report.duration = clock.now - start
       if store.count > endOfLayer { report.depth += 1 }
       endOfLayer = store.count
       progress(report)
@@ -102,7 +97,6 @@ struct Search {
       return try run(progress)
     }
     report.states = store.count
-    report.duration = clock.now - start
     report.isExhausted = position == store.count
     return report
   }
@@ -171,6 +165,16 @@ struct Search {
     let result = isPossible ? number(of: changed) : .max
     spent.insert(result, for: key)
     return result
+  }
+
+  /// Visits what was found, in the order in which it was found.
+  func forEachState(_ body: (_ nodes: [ExploredNode], _ ledger: Ledger) -> Void) {
+    var state = empty
+    for position in 0..<store.count {
+      store.read(position, into: &state)
+      let nodes = state.prefix(plan.nodes).map { table.nodes[Int(table.node(at: $0))] }
+      body(nodes, ledgers[Int(state[ledgerPlace])])
+    }
   }
 
   // MARK: - Judging

@@ -291,7 +291,7 @@ struct SiteTable {
     var effects = perform(step, on: &node)
     var slow: ExploredNode?
     if plan.shortcuts.contains(.earlySync), !node.core.isLeader, node.core.hasUnsavedChanges,
-      isSilent(effects)
+      isSilent(effects, of: node)
     {
       slow = node
       node.sync(plan.fault, into: &effects)
@@ -303,6 +303,13 @@ struct SiteTable {
     if let slow { remember(slow, for: result.node) }
     if step.kind == .deliver { checkSilence(step) }
     return result
+  }
+
+  /// Lets a node do what a move says; what it sends is in the move.
+  func perform(_ move: Move, on node: inout ExploredNode) {
+    let isDelivery = move.kind == .deliver || move.kind == .double
+    let detail = isDelivery ? move.packet : UInt32(move.number)
+    _ = perform(NodeStep(node: 0, kind: move.kind, detail: detail), on: &node)
   }
 
   private func perform(_ step: NodeStep, on node: inout ExploredNode) -> ExploredNode.Effects {
@@ -335,12 +342,19 @@ struct SiteTable {
     for number in slower[step.node] ?? [] {
       var node = slowNodes[number]
       let effects = perform(step, on: &node)
-      if !node.core.isLeader, !isSilent(effects) { hasSpokenEarly = true }
+      if !node.core.isLeader, !isSilent(effects, of: node) { hasSpokenEarly = true }
     }
   }
 
-  private func isSilent(_ effects: ExploredNode.Effects) -> Bool {
-    effects.reads.isEmpty && !effects.packets.contains { isWorthSending($0.message) }
+  /// Whether a node has said nothing that its disk does not back. Some answers speak for nothing but the node's term.
+  private func isSilent(_ effects: ExploredNode.Effects, of node: ExploredNode) -> Bool {
+    effects.reads.isEmpty
+      && effects.packets.allSatisfy { packet in
+        switch packet.message.body {
+        case .staleTerm, .heartbeatReply: packet.message.term == node.disk.hardState.term
+        default: !isWorthSending(packet.message)
+        }
+      }
   }
 
   private mutating func list(of sent: [Packet]) -> UInt32 {
@@ -371,7 +385,8 @@ extension SiteTable {
   /// Whether a packet can have no effect any more, whatever happens to the node (``Shortcut/inertPackets``). What rests
   /// on the node's term rests on its durable one: a crash can lose the other.
   ///
-  /// - What is of an earlier term is refused at most, and refusals are not sent (``Shortcut/refusals``).
+  /// - Answers of an earlier term are dropped. Everything else of an earlier term is refused at most, and refusals are not
+  ///   sent (``Shortcut/bareTerms``).
   /// - A vote is given to nobody else, and once given to a candidate its repetition is not counted.
   /// - A node becomes a candidate only in a term that is new to it. Who is none in its term counts no votes of that
   ///   term, and who does not lead either will not hear acknowledgements of it.
@@ -381,7 +396,9 @@ extension SiteTable {
     let message = packets[Int(packet)].message
     let explored = nodes[Int(node)]
     let durable = explored.disk.hardState
-    guard message.term == durable.term else { return message.term < durable.term }
+    guard message.term == durable.term else {
+      return message.term < durable.term && (message.isAnswer || plan.shortcuts.contains(.bareTerms))
+    }
     switch message.body {
     case .requestVote: return durable.votedFor != nil
     case .requestVoteReply: return explored.core.role != .candidate
@@ -396,11 +413,22 @@ extension SiteTable {
   }
 
   private func isWorthSending(_ message: Message) -> Bool {
-    guard plan.shortcuts.contains(.refusals) else { return true }
     switch message.body {
-    case .staleTerm: return false
-    case .requestVoteReply(let reply): return reply.isGranted
-    default: return true
+    case .staleTerm: !plan.shortcuts.contains(.bareTerms)
+    case .requestVoteReply(let reply):
+      reply.isGranted
+        || !plan.shortcuts.contains(message.term == reply.campaignTerm ? .refusals : .bareTerms)
+    default: true
+    }
+  }
+}
+
+extension Message {
+  /// Whether it is dropped in a later term, without a word.
+  fileprivate var isAnswer: Bool {
+    switch body {
+    case .requestVoteReply, .appendEntriesReply, .heartbeatReply, .staleTerm: true
+    default: false
     }
   }
 }
