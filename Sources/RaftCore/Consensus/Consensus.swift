@@ -233,7 +233,7 @@ struct Consensus: Sendable {
 
   private mutating func fireTimers(into outputs: inout Outputs) {
     guard isLeader else {
-      if now >= electionDeadline, mayCampaign { campaign(into: &outputs) }
+      if let deadline = campaignDeadline, now >= deadline { campaign(into: &outputs) }
       return
     }
     guard hasActiveQuorum() else {
@@ -249,17 +249,31 @@ struct Consensus: Sendable {
     if now >= heartbeatDeadline { broadcastHeartbeat(into: &outputs) }
   }
 
-  /// Whether this node campaigns: it votes, or did before a configuration that is not known to be committed. Its own vote
-  /// only counts if it is a voter still (thesis §4.2.2).
+  /// When this node campaigns unless it hears a leader; nil if it never does. Its own vote only counts if it is a voter
+  /// (thesis §4.2.2); to be elected it need not be one.
   ///
-  /// Counter-example that this prevents: leader A of A and B replaces both by C. The joint phase is committed; B gets the
-  /// entry that ends it, C does not; A is deposed. A and B take themselves for removed, and C, whose log ends before
-  /// theirs, still needs a vote of theirs, which they refuse. Only A or B can be elected, by C alone.
-  private var mayCampaign: Bool { configurations.isVoter(id, since: commitIndex) }
+  /// That holds for who votes, or did before a configuration that is not known to be committed. Counter-example that
+  /// this prevents: leader A of A and B replaces both by C. The joint phase is committed; B gets the entry that ends it,
+  /// C does not; A is deposed. A and B take themselves for removed, and C, whose log ends before theirs, still needs a
+  /// vote of theirs, which they refuse. Only A or B can be elected, by C alone.
+  ///
+  /// It also holds for learners, but they let the voters go first. Counter-example that this prevents: leader 1 of 1, 2
+  /// and 3 promotes learner 4, and is cut off before anybody has the entry. 2 is elected by 3; its first entry reaches 4
+  /// alone; 2 dies. Now 1 needs three votes of four, and 4, whose log is newer, refuses; 3 needs two of three, and both
+  /// have newer logs. Only 4 can be elected, by 1 and 3, who are a majority of the voters that it knows.
+  ///
+  /// That is safe, because all that makes elections safe lies with those who vote: each votes once in a term, for no log
+  /// older than its own, and it takes a majority of the candidate's configuration. Whoever leads without being a voter
+  /// counts for nothing in commitment, takes no proposals, and resigns as soon as its configuration is committed. Nor
+  /// does a learner that is merely cut off disturb: voters that hear their leader ignore its pre-votes.
+  private var campaignDeadline: Ticks? {
+    if configurations.isVoter(id, since: commitIndex) { return electionDeadline }
+    return configuration.member(id).map { _ in electionDeadline + options.electionTimeoutTicksMax }
+  }
 
-  /// When time alone will next make this node act; never, for a node that does not vote.
+  /// When time alone will next make this node act; never, for a node that takes no part.
   var nextDeadline: Ticks {
-    guard isLeader else { return mayCampaign ? electionDeadline : Ticks(.max) }
+    guard isLeader else { return campaignDeadline ?? Ticks(.max) }
     return transfer.map { min($0.deadline, heartbeatDeadline) } ?? heartbeatDeadline
   }
 

@@ -59,7 +59,7 @@ public enum TraceEvent: Hashable, Sendable {
     case higherTerm
     /// The driver asked for it.
     case asked
-    /// It is no voter any more, and that is committed (thesis §4.2.2).
+    /// It is no voter, and that is committed (thesis §4.2.2).
     case removed
     /// Its own write is overdue, and a majority without it goes on.
     case writeOverdue
