@@ -99,6 +99,12 @@ struct ConfigurationChangeTests {
     #expect(accepted > 1000)
     let decoded = try Configuration(decoding: try start.applying([changes[0]]).encoded())
     #expect(decoded.usesLeaseReads)
+    #expect(decoded.leaseTimeoutTicks == 30, "by default that of the default options")
+    #expect(try start.applying([changes[0]], leaseTimeoutTicks: 70).leaseTimeoutTicks == 70)
+    #expect(
+      try decoded.applying([changes[0]], leaseTimeoutTicks: 70).leaseTimeoutTicks == 30, "it is on already")
+    #expect(try decoded.applying([.useLeaseReads(false)]).leaseTimeoutTicks == nil)
+    #expect(try start.applying([.useLeaseReads(false)]) == start)
   }
 }
 

@@ -21,8 +21,9 @@ struct EncodingTests {
     let members = (1...5).map { Member(id: NodeID(UInt64($0)), address: "host-\($0):5000", store: .durable) }
     let configuration = try Configuration(
       members: members, voters: [NodeID(3), NodeID(1)], outgoingVoters: [NodeID(1), NodeID(2)],
-      learners: [NodeID(5), NodeID(4)])
+      learners: [NodeID(5), NodeID(4)], leaseTimeoutTicks: 0x0102_0304)
     let bytes = configuration.encoded()
+    #expect(configuration.leaseTimeoutTicks == 0x0102_0304)
     #expect(try Configuration(decoding: bytes) == configuration)
     for count in 0..<bytes.count {
       #expect(throws: MalformedBytes.self) { try Configuration(decoding: Array(bytes.prefix(count))) }

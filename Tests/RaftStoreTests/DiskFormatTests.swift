@@ -57,7 +57,7 @@ struct DiskFormatTests {
       RecoveredState(
         hardState: HardState(term: Term(2), votedFor: NodeID(1)), base: .zero, baseConfiguration: nil,
         entries: [
-          Entry(id: entryID(1, 1), content: .configuration(configuration), bytes: 46),
+          Entry(id: entryID(1, 1), content: .configuration(configuration), bytes: 49),
           Entry(id: entryID(2, 2), content: .empty, bytes: 0),
           Entry(id: entryID(2, 3), content: .payload([0x68, 0x69]), bytes: 2),
         ],

@@ -65,7 +65,7 @@ struct WritingNode {
     let members = (1...3).map { Member(id: NodeID($0), address: "127.0.0.1:\($0)", store: .durable) }
     do {
       return try Configuration(
-        members: members, voters: members.map(\.id), usesLeaseReads: usesLeaseReads)
+        members: members, voters: members.map(\.id), leaseTimeoutTicks: usesLeaseReads ? 30 : nil)
     } catch {
       preconditionFailure("three members with three names are a configuration: \(error)")
     }

@@ -15,7 +15,8 @@ extension Consensus {
     guard !configuration.isJoint, configurations.current.index <= commitIndex else {
       throw .changeUnderWay(at: configurations.current.index)
     }
-    let target = try configuration.applying(changes)
+    let target = try configuration.applying(
+      changes, leaseTimeoutTicks: UInt32(clamping: options.electionTimeoutTicksMin))
     guard target != configuration else { throw .changesNothing }
     for voter in target.voters where !configuration.voters.contains(voter) {
       guard isCaughtUp(voter) else { throw .notCaughtUp(voter) }

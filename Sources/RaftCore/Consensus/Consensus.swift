@@ -267,8 +267,9 @@ struct Consensus: Sendable {
   /// counts for nothing in commitment, takes no proposals, and resigns as soon as its configuration is committed. Nor
   /// does a learner that is merely cut off disturb: voters that hear their leader ignore its pre-votes.
   private var campaignDeadline: Ticks? {
-    if configurations.isVoter(id, since: commitIndex) { return electionDeadline }
-    return configuration.member(id).map { _ in electionDeadline + options.electionTimeoutTicksMax }
+    let deadline = electionDeadline + leaseDelay
+    if configurations.isVoter(id, since: commitIndex) { return deadline }
+    return configuration.member(id).map { _ in deadline + options.electionTimeoutTicksMax }
   }
 
   /// When time alone will next make this node act; never, for a node that takes no part.

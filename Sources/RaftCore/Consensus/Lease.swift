@@ -43,7 +43,8 @@ extension Consensus {
     let start = Quorum.agreed(configuration, scratch: &scratch) { voter in
       voter == id ? now.rawValue : progress[voter]?.leaseStart.rawValue ?? 0
     }
-    return start > 0 && now < Ticks(start) + options.leaseTicks
+    let lasts = options.leaseTicks(within: min(options.electionTimeoutTicksMin, leaseTimeout))
+    return start > 0 && lasts > 0 && now < Ticks(start) + lasts
   }
 
   /// A peer has answered a round. It counts for a lease only if it holds the configuration in force, and with it the
@@ -62,6 +63,19 @@ extension Consensus {
   /// Whether a lease may rest on this node's silence towards everybody but the leader. After a restart the node does
   /// not remember whom it has answered, so it keeps silent for as long (``RaftNode/init(id:recovered:options:seed:now:)``).
   var isBoundByLease: Bool {
-    configuration.usesLeaseReads && now < lastLeaderContact + options.electionTimeoutTicksMin
+    configuration.usesLeaseReads
+      && now < lastLeaderContact + max(options.electionTimeoutTicksMin, leaseTimeout)
   }
+
+  /// The minimum election timeout that leases rest on; 0 while they are off. The options of a node say nothing about
+  /// those of others, so leaders take the shorter one of this and their own, and followers the longer one.
+  ///
+  /// Counter-example that this prevents: the leader's own timeout is 100 ticks. Its followers are restarted one after
+  /// the other with one of 30, and then cut off from it. They elect another after 60 ticks, and the first answers under
+  /// its lease until 88.
+  private var leaseTimeout: Int { Int(configuration.leaseTimeoutTicks ?? 0) }
+
+  /// How much longer than its own options say this node waits before it votes for itself, which may end a lease like any
+  /// other vote.
+  var leaseDelay: Int { max(0, leaseTimeout - options.electionTimeoutTicksMin) }
 }

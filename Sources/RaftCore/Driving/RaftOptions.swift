@@ -41,8 +41,9 @@ public struct RaftOptions: Hashable, Sendable {
   /// The defaults.
   public init() {}
 
-  /// How long a lease lasts after its heartbeat was sent: clocks count whole ticks at both ends.
-  var leaseTicks: Int { electionTimeoutTicksMin * (100 - leaseClockDriftPercentMax) / 100 - 2 }
+  /// How long a lease lasts after its heartbeat was sent, if others are silent for `timeout` ticks: clocks count whole
+  /// ticks at both ends.
+  func leaseTicks(within timeout: Int) -> Int { timeout * (100 - leaseClockDriftPercentMax) / 100 - 2 }
 
   /// The options, if they are sound.
   ///
@@ -84,7 +85,7 @@ public struct RaftOptions: Hashable, Sendable {
     }
     if !(0...50).contains(leaseClockDriftPercentMax) {
       faults.append("leaseClockDriftPercentMax is \(leaseClockDriftPercentMax) and must be 0 to 50")
-    } else if faults.isEmpty, leaseTicks < 1 {
+    } else if faults.isEmpty, leaseTicks(within: electionTimeoutTicksMin) < 1 {
       faults.append(
         "leaseClockDriftPercentMax leaves no lease out of electionTimeoutTicksMin (\(electionTimeoutTicksMin))"
       )

@@ -88,7 +88,7 @@ extension Configuration: ByteCodable {
       writer.write(UInt32(list.count))
       for id in list { writer.write(id.rawValue) }
     }
-    writer.write(usesLeaseReads)
+    writer.write(leaseTimeoutTicks ?? 0)
   }
 
   /// Reads the value back.
@@ -102,11 +102,11 @@ extension Configuration: ByteCodable {
       for _ in 0..<(try reader.readCount(elementBytes: 8)) { list.append(NodeID(try reader.readUInt64())) }
       lists.append(list)
     }
-    let usesLeaseReads = try reader.readBool()
+    let leaseTimeoutTicks = try reader.readUInt32()
     do {
       try self.init(
         members: members, voters: lists[0], outgoingVoters: lists[1], learners: lists[2],
-        usesLeaseReads: usesLeaseReads)
+        leaseTimeoutTicks: leaseTimeoutTicks)
     } catch {
       throw MalformedBytes("\(error)", offset: start)
     }

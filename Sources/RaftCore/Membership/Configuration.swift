@@ -46,7 +46,10 @@ public struct Configuration: Hashable, Sendable {
   public var learners: [NodeID] { parts.learners }
   /// Whether the leader may answer reads under a lease. Replicated, because it binds everybody: while it is on, nobody
   /// votes within a minimum election timeout of hearing the leader, whatever else is reported (thesis §6.4.1).
-  public var usesLeaseReads: Bool { parts.usesLeaseReads }
+  public var usesLeaseReads: Bool { parts.leaseTimeoutTicks != 0 }
+  /// The minimum election timeout that leases rest on, in ticks: that of the leader that switched them on; nil while they
+  /// are off. Replicated, because options are each node's own: no lease lasts longer, and nobody is silent for less.
+  public var leaseTimeoutTicks: UInt32? { usesLeaseReads ? parts.leaseTimeoutTicks : nil }
 
   /// Makes a configuration out of its parts, in any order.
   ///
@@ -55,15 +58,17 @@ public struct Configuration: Hashable, Sendable {
   ///   - voters: Ids of members that vote.
   ///   - outgoingVoters: The old voters of a joint configuration.
   ///   - learners: Ids of members that only receive.
-  ///   - usesLeaseReads: Whether the leader may answer reads under a lease.
+  ///   - leaseTimeoutTicks: The minimum election timeout that leases rest on, in ticks; nil or 0 if the leader may not
+  ///     answer reads under a lease.
   /// - Throws: ``ConfigurationError`` naming the first rule that is broken.
   public init(
     members: [Member], voters: [NodeID], outgoingVoters: [NodeID] = [], learners: [NodeID] = [],
-    usesLeaseReads: Bool = false
+    leaseTimeoutTicks: UInt32? = nil
   ) throws(ConfigurationError) {
     parts = Parts(
       members: members.sorted { $0.id < $1.id }, voters: voters.sorted(),
-      outgoingVoters: outgoingVoters.sorted(), learners: learners.sorted(), usesLeaseReads: usesLeaseReads)
+      outgoingVoters: outgoingVoters.sorted(), learners: learners.sorted(),
+      leaseTimeoutTicks: leaseTimeoutTicks ?? 0)
     try validate()
   }
 
@@ -90,7 +95,7 @@ public struct Configuration: Hashable, Sendable {
     left.parts === right.parts
       || left.members == right.members && left.voters == right.voters
         && left.outgoingVoters == right.outgoingVoters && left.learners == right.learners
-        && left.usesLeaseReads == right.usesLeaseReads
+        && left.leaseTimeoutTicks == right.leaseTimeoutTicks
   }
 
   /// Feeds everything that is compared.
@@ -99,7 +104,7 @@ public struct Configuration: Hashable, Sendable {
     hasher.combine(voters)
     hasher.combine(outgoingVoters)
     hasher.combine(learners)
-    hasher.combine(usesLeaseReads)
+    hasher.combine(leaseTimeoutTicks)
   }
 
   private final class Parts: Sendable {
@@ -107,16 +112,18 @@ public struct Configuration: Hashable, Sendable {
     let voters: [NodeID]
     let outgoingVoters: [NodeID]
     let learners: [NodeID]
-    let usesLeaseReads: Bool
+    /// 0 while leases are off.
+    let leaseTimeoutTicks: UInt32
 
     init(
-      members: [Member], voters: [NodeID], outgoingVoters: [NodeID], learners: [NodeID], usesLeaseReads: Bool
+      members: [Member], voters: [NodeID], outgoingVoters: [NodeID], learners: [NodeID],
+      leaseTimeoutTicks: UInt32
     ) {
       self.members = members
       self.voters = voters
       self.outgoingVoters = outgoingVoters
       self.learners = learners
-      self.usesLeaseReads = usesLeaseReads
+      self.leaseTimeoutTicks = leaseTimeoutTicks
     }
   }
 

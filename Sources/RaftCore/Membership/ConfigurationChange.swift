@@ -11,7 +11,8 @@ public enum ConfigurationChange: Hashable, Sendable {
   case remove(NodeID)
   /// A member's address, store or priority is written anew; its id stays.
   case update(Member)
-  /// The leader may answer reads under a lease from now on, or may not any more.
+  /// The leader may answer reads under a lease from now on, or may not any more. The minimum election timeout of the
+  /// leader that switches leases on is recorded: see ``Configuration/leaseTimeoutTicks``.
   case useLeaseReads(Bool)
 }
 
@@ -73,10 +74,18 @@ public enum ConfigurationChangeError: Error, Hashable, Sendable, CustomStringCon
 extension Configuration {
   /// The configuration that all of `changes`, one after the other, lead to.
   ///
+  /// - Parameters:
+  ///   - changes: What to change.
+  ///   - leaseTimeoutTicks: What is recorded if they switch leases on; by default the default of
+  ///     ``RaftOptions/electionTimeoutTicksMin``.
   /// - Throws: ``ConfigurationChangeError`` if one of them does not fit what the others leave.
-  public func applying(_ changes: [ConfigurationChange]) throws(ConfigurationChangeError) -> Configuration {
-    var draft = Draft(members: members, voters: voters, learners: learners, usesLeaseReads: usesLeaseReads)
-    for change in changes { try draft.apply(change) }
+  public func applying(
+    _ changes: [ConfigurationChange],
+    leaseTimeoutTicks: UInt32 = UInt32(RaftOptions().electionTimeoutTicksMin)
+  ) throws(ConfigurationChangeError) -> Configuration {
+    var draft = Draft(
+      members: members, voters: voters, learners: learners, leaseTimeoutTicks: self.leaseTimeoutTicks)
+    for change in changes { try draft.apply(change, leaseTimeoutTicks: leaseTimeoutTicks) }
     return try draft.configuration()
   }
 
@@ -89,7 +98,7 @@ extension Configuration {
     let leaving = members.filter { removed.contains($0.id) && target.member($0.id) == nil }
     return try Configuration(
       members: target.members + leaving, voters: target.voters, outgoingVoters: voters,
-      learners: target.learners, usesLeaseReads: target.usesLeaseReads)
+      learners: target.learners, leaseTimeoutTicks: target.leaseTimeoutTicks)
   }
 
   /// What a joint configuration leads to: the outgoing voters count no longer, and those who have no other role leave.
@@ -97,7 +106,7 @@ extension Configuration {
     get throws(ConfigurationError) {
       try Configuration(
         members: members.filter { voters.contains($0.id) || learners.contains($0.id) }, voters: voters,
-        learners: learners, usesLeaseReads: usesLeaseReads)
+        learners: learners, leaseTimeoutTicks: leaseTimeoutTicks)
     }
   }
 
@@ -105,9 +114,11 @@ extension Configuration {
     var members: [Member]
     var voters: [NodeID]
     var learners: [NodeID]
-    var usesLeaseReads: Bool
+    var leaseTimeoutTicks: UInt32?
 
-    mutating func apply(_ change: ConfigurationChange) throws(ConfigurationChangeError) {
+    mutating func apply(
+      _ change: ConfigurationChange, leaseTimeoutTicks: UInt32
+    ) throws(ConfigurationChangeError) {
       switch change {
       case .addLearner(let member):
         guard !members.contains(where: { $0.id == member.id }) else { throw .alreadyMember(member.id) }
@@ -132,14 +143,14 @@ extension Configuration {
         }
         members[position] = member
       case .useLeaseReads(let isOn):
-        usesLeaseReads = isOn
+        self.leaseTimeoutTicks = isOn ? self.leaseTimeoutTicks ?? leaseTimeoutTicks : nil
       }
     }
 
     func configuration() throws(ConfigurationChangeError) -> Configuration {
       do throws(ConfigurationError) {
         return try Configuration(
-          members: members, voters: voters, learners: learners, usesLeaseReads: usesLeaseReads)
+          members: members, voters: voters, learners: learners, leaseTimeoutTicks: leaseTimeoutTicks)
       } catch {
         throw .invalid(error)
       }
