@@ -36,20 +36,27 @@ extension SimulatedWorld {
 
   /// Hosts enough to elect a leader, as few as chance allows; the others stay away.
   private func quorum() -> [Int] {
-    let needed = nodes.filter { node in leader.map { nodes[$0].configuration.member(node.id) != nil } ?? true
-    }
+    // A leader that has just appended its own removal is no member of its configuration; others may hold it at any moment.
+    let members = leader.map { configurationNow(of: $0) }
+    let needed = nodes.indices.filter { members?.member(nodes[$0].id) != nil || members == nil || $0 == leader }
+      .map { configurationNow(of: $0) }
     var chosen = Array(nodes.indices)
     for slot in nodes.indices.shuffled(using: &finaleRandom) {
       let rest = chosen.filter { $0 != slot }
       let ids = rest.filter { !nodes[$0].isSuspect }.map { nodes[$0].id }
-      let isEnough = needed.allSatisfy { node in
-        [node.configuration.voters, node.configuration.outgoingVoters].allSatisfy { voters in
+      let isEnough = needed.allSatisfy { configuration in
+        [configuration.voters, configuration.outgoingVoters].allSatisfy { voters in
           voters.isEmpty || 2 * voters.count { ids.contains($0) } > voters.count
         }
       }
       if isEnough { chosen = rest }
     }
     return chosen
+  }
+
+  /// The configuration that a host's log ends with at this instant.
+  private func configurationNow(of slot: Int) -> Configuration {
+    nodes[slot].process?.driver.glance().configuration ?? nodes[slot].configuration
   }
 
   /// Ends all misfortunes of the hosts that are to recover; the others end.
