@@ -38,7 +38,8 @@ let package = Package(
     // named, also what it would get through another one: a build compiles a target again when one that is named has
     // changed. If `raftnode` named RaftKV alone, it would go on using the layout that a type of RaftServer had before.
     .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
-    .target(name: "RaftStore", dependencies: ["RaftCore"], swiftSettings: settings),
+    .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
+    .target(name: "RaftStore", dependencies: ["RaftCore", "CRocksDB"], swiftSettings: settings),
     .target(name: "RaftTransport", dependencies: ["RaftCore"], swiftSettings: settings),
     .target(
       name: "RaftServer", dependencies: ["RaftCore", "RaftStore", "RaftTransport"], swiftSettings: settings),

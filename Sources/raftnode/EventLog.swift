@@ -35,7 +35,8 @@ struct EventLog: Sendable {
       }
       logged.append(line.message)
     case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable,
-      .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .storeFailed, .stopped:
+      .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .resumed, .replaying, .recovered, .storeFailed,
+      .stopped:
       break
     }
     lines.append(line)
@@ -54,7 +55,8 @@ struct EventLog: Sendable {
 
   static func level(of event: ReplicaEvent) -> Logger.Level {
     switch event {
-    case .waiting, .founded, .memberReachable, .snapshotInstalled, .stopped: .info
+    case .waiting, .founded, .resumed, .replaying, .recovered, .memberReachable, .snapshotInstalled, .stopped:
+      .info
     case .roleChanged(let role, _): role == .candidate ? .debug : .info
     case .leaderChanged(let address, _): address == nil ? .notice : .info
     case .memberUnreachable, .memberLeftBehind, .foundersDiffer, .refused, .violation: .warning

@@ -28,6 +28,15 @@ extension LaunchPlan {
     return options
   }
 
+  /// Where the log is kept.
+  var replicaStore: ReplicaStore {
+    switch store {
+    case .memory: return .memory
+    case .durable:
+      return .durable(VolumeOptions(path: volume))
+    }
+  }
+
   /// The options of the client protocol.
   var clientOptions: JSONProtocolOptions {
     var options = JSONProtocolOptions()
@@ -60,22 +69,36 @@ struct Launcher {
     do {
       replica = try await Replica.start(
         KeyValueMachine(backend: MemoryBackend()), at: plan.address.description,
-        peers: plan.peers.map(\.description), options: plan.replicaOptions,
+        peers: plan.peers.map(\.description), store: plan.replicaStore, options: plan.replicaOptions,
         clients: try JSONClientHandler<Machine>.accepting(plan.clientOptions))
     } catch let error as TransportError {
       StandardError.write("raftnode: --ip: \(error)")
       return .unavailable
+    } catch let error as StoreError {
+      StandardError.write("raftnode: --volume \(plan.volume): \(error)")
+      return .storeFailed
     } catch {
       StandardError.write("raftnode: \(error)")
       return .usage
     }
     let id = await replica.status().id
     logger.info("node \(id) listens at \(replica.address)")
-    logger.notice(
-      "memory store: data is lost when a majority of the nodes stops, and a stopped node cannot come back")
+    tellOfStore()
     let stopping = Task { [logger] in await Self.stop(replica, on: signals, logger) }
     defer { stopping.cancel() }
     return await follow(replica)
+  }
+
+  private func tellOfStore() {
+    switch (plan.store, plan.isSynced) {
+    case (.memory, _):
+      logger.notice(
+        "memory store: data is lost when a majority of the nodes stops, and a stopped node cannot come back")
+    case (.durable, true): logger.info("database store in \(plan.volume)")
+    case (.durable, false):
+      logger.warning(
+        "database store in \(plan.volume) WITHOUT SYNC: a crash of the machine may lose acknowledged writes")
+    }
   }
 
   /// The first signal stops the node in order, a second one at once.

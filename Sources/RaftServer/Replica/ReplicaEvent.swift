@@ -8,6 +8,14 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case foundersDiffer(address: String, theirs: [String], own: [String])
   /// The node is in a cluster now, as a founder of it.
   case founded(cluster: ClusterID, members: [String])
+  /// The node carries on as a member of a cluster: it has found its state as of one entry, and a log that is known to be
+  /// committed through another one.
+  case resumed(cluster: ClusterID, members: [String], applied: LogIndex, through: LogIndex)
+  /// The log is being applied again. Comes once in a second.
+  case replaying(applied: LogIndex, through: LogIndex)
+  /// What was known to be committed is applied again: how many entries that were, and how long the start has taken until
+  /// then, in milliseconds.
+  case recovered(entries: Int, milliseconds: UInt64)
   /// The peers form a cluster already, and this node is no member of it.
   case notAMember(of: ClusterID, address: String)
   /// The node plays another part.
@@ -43,6 +51,12 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
         + "\(own.joined(separator: ", ")): all must name the same set"
     case .founded(let cluster, let members):
       "founded cluster \(cluster) of \(members.joined(separator: ", "))"
+    case .resumed(let cluster, let members, let applied, let through):
+      "back in cluster \(cluster) of \(members.joined(separator: ", ")): state as of entry \(applied), "
+        + "log committed through entry \(through)"
+    case .replaying(let applied, let through): "applying the log again: entry \(applied) of \(through)"
+    case .recovered(let entries, let milliseconds):
+      "recovered in \(milliseconds) ms: \(entries) entries of the log were applied again"
     case .notAMember(let cluster, let address):
       "\(address) is in the running cluster \(cluster), and this node is not a member of it: joining a running cluster "
         + "is not supported by this version, and a node that lost its memory counts as a new one"

@@ -14,19 +14,26 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   let loop: EventLoop
   let options: ReplicaOptions
   let address: String
-  private let transport: DispatchTransport
-  private let report: @Sendable (ReplicaEvent) -> Void
-  private let machine: Machine
-  private var identity: LocalIdentity
-  private var store = MemoryLogStore()
-  private var random: RandomSource
+  let transport: DispatchTransport
+  let report: @Sendable (ReplicaEvent) -> Void
+  /// An applier that nothing was applied to.
+  let blank: Applier<Machine>
+  var identity: LocalIdentity
+  let disk: DiskQueue<Machine>
+  /// How many tasks the store is at, or has before it.
+  var tasksUnderWay = 0
+  /// The log that is applied again after a restart; nil once that is done.
+  var replay: Replay?
+  var random: RandomSource
   private var accept: ((StreamConnection, Bytes) -> any StreamHandler)?
 
   // A node is founding, then running, then stopped.
-  private var founding: Founding?
-  private var driver: Driver<Machine>?
-  private var founded: Founded?
-  private var isStopped = false
+  var founding: Founding?
+  /// Whether its founding is being made durable.
+  private var isFounding = false
+  var driver: Driver<Machine>?
+  var founded: Founded?
+  private(set) var isStopped = false
   /// Whether it is stopping: what is under way is finished, and nothing new is taken.
   private var isDraining = false
 
@@ -39,23 +46,29 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   private var lastWaiting: [String]?
 
   init(
-    machine: Machine, address: String, peers: [String], options: ReplicaOptions, seed: UInt64,
-    loop: EventLoop,
+    opened: OpenedStore<Machine>, blank: Applier<Machine>, address: String, peers: [String],
+    options: ReplicaOptions, random: RandomSource, loop: EventLoop,
     report: @escaping @Sendable (ReplicaEvent) -> Void
   ) {
     self.loop = loop
     self.options = options
     self.address = address
     self.report = report
-    random = RandomSource(seed: seed)
-    let node = NodeID(max(random.next(), 1))
-    let founding = Founding(own: Member(id: node, address: address, store: .memory), peers: peers)
-    self.founding = founding
-    self.machine = machine
+    self.random = random
+    self.blank = blank
+    disk = DiskQueue(opened.store, isDetached: opened.kind == .durable, loop: loop)
+    let node = opened.identity.node
+    var founders: [String] = []
+    if opened.recovered == nil {
+      let founding = Founding(own: Member(id: node, address: address, store: opened.kind), peers: peers)
+      self.founding = founding
+      founders = founding.founders
+    }
     identity = LocalIdentity(
-      node: node, boot: random.next(), cluster: nil, address: address, founders: founding.founders,
-      store: .memory)
-    transport = DispatchTransport(loop: loop, options: options.transport, seed: random.next())
+      node: node, boot: self.random.next(),
+      cluster: opened.recovered.flatMap { _ in opened.identity.cluster },
+      address: address, founders: founders, store: opened.kind)
+    transport = DispatchTransport(loop: loop, options: options.transport, seed: self.random.next())
   }
 
   /// Opens the port and begins to look for the peers.
@@ -108,15 +121,16 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     guard var status = driver?.status else {
       return ReplicaStatus(
         id: identity.node, clusterID: nil, address: address, role: .learner, term: .zero, leaderAddress: nil,
-        commitIndex: .zero, appliedIndex: .zero, store: .memory, members: [])
+        commitIndex: .zero, appliedIndex: .zero, store: identity.store, members: [])
     }
-    status.clusterID = founded?.cluster
+    status.clusterID = identity.cluster
+    status.store = identity.store
     return status
   }
 
   // MARK: - The loop
 
-  private var moment: Moment {
+  var moment: Moment {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return Moment(
@@ -133,7 +147,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     return driver?.run(input)
   }
 
-  private func scheduleFlush() {
+  func scheduleFlush() {
     guard !isFlushScheduled else { return }
     isFlushScheduled = true
     loop.async { [weak self] in
@@ -143,35 +157,32 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  private func flush() {
+  func flush() {
     guard driver != nil else { return }
     driver?.advance(to: moment)
     var hasMore = driver?.flush() ?? false
     // Appends leave before the leader's own write, and so in parallel with it.
     sendAll()
-    do {
-      while try performDiskTask() {
-        hasMore = driver?.flush() ?? false || hasMore
-        sendAll()
+    if disk.isDetached {
+      beginDiskTask()
+    } else {
+      do {
+        while try performDiskTask() {
+          hasMore = driver?.flush() ?? false || hasMore
+          sendAll()
+        }
+      } catch {
+        return fail(error)
       }
-    } catch {
-      return fail(error)
     }
     if hasMore { scheduleFlush() }
     if let deadline = driver?.nextDeadline { schedule(at: deadline) }
+    reportReplay()
     for event in driver?.effects.takeEvents() ?? [] { report(event) }
     for completion in driver?.takeCompletions() ?? [] { finish(completion) }
   }
 
-  /// Carries out the next task for the store. Returns whether there was one.
-  private func performDiskTask() throws(StoreError) -> Bool {
-    guard let task = driver?.takeDiskTask(isDetached: false) else { return false }
-    let result = try task.perform(on: &store)
-    driver?.didComplete(result)
-    return true
-  }
-
-  private func sendAll() {
+  func sendAll() {
     guard let outboxes = driver?.effects.takeOutboxes() else { return }
     for outbox in outboxes where outbox.writer.count > 0 {
       // A frame that cannot be sent is lost, as on any network: Raft repeats, and forwards have deadlines.
@@ -203,15 +214,15 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  private func fail(_ error: StoreError) {
+  func fail(_ error: StoreError) {
     report(.storeFailed(reason: "\(error)"))
     stop {}
   }
 
   // MARK: - Founding
 
-  private func proceedWithFounding() {
-    guard let founding, !isStopped else { return }
+  func proceedWithFounding() {
+    guard let founding, !isFounding, !isStopped else { return }
     switch founding.decide(now: loop.milliseconds) {
     case .wait(let addresses):
       if addresses != lastWaiting, !addresses.isEmpty { report(.waiting(for: addresses)) }
@@ -230,18 +241,37 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  /// Becomes a founding member.
+  /// Becomes a founding member, once that is durable.
   private func begin(_ founded: Founded) {
-    guard founding != nil, !isStopped else { return }
-    do {
-      let recovered = RecoveredState<Bytes>.founding(founded.configuration)
+    guard founding != nil, !isFounding, !isStopped else { return }
+    isFounding = true
+    let recovered = RecoveredState<Bytes>.founding(founded.configuration)
+    let known = NodeIdentity(node: identity.node, cluster: founded.cluster, address: address)
+    disk.use { store throws(StoreError) in
+      // In this order: a cluster without a log is as good as none, and a log without a cluster is not to be trusted.
+      try store.setIdentity(known)
       try store.found(recovered)
+      return store.keepsLogBehindSnapshot
+    } then: { [weak self] result in
+      guard let self, !isStopped else { return }
+      switch result {
+      case .failure(let error): fail(error)
+      case .success(let keepsLog): join(founded, recovered, applier: blank, keepsLogBehindSnapshot: keepsLog)
+      }
+    }
+  }
+
+  private func join(
+    _ founded: Founded, _ recovered: RecoveredState<Bytes>, applier: Applier<Machine>,
+    keepsLogBehindSnapshot: Bool
+  ) {
+    do {
       driver = try Driver(
-        id: identity.node, boot: identity.boot, address: address,
-        blank: Applier(machine, options: options), recovered: recovered, options: options,
+        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: applier,
+        recovered: recovered, keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options,
         seed: random.next(), now: moment)
     } catch {
-      return report(.storeFailed(reason: "\(error)"))
+      return fail(.corrupt("\(error)"))
     }
     founding = nil
     self.founded = founded
@@ -312,9 +342,12 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     driver = nil
     founding = nil
     for completion in completions { finish(completion) }
-    transport.stop { [report] in
-      report(.stopped)
-      done()
+    // The store is closed before anybody hears that the node has stopped, and may open it again.
+    transport.stop { [report, disk] in
+      disk.close {
+        report(.stopped)
+        done()
+      }
     }
   }
 }
