@@ -71,6 +71,13 @@ public enum FaultKind: String, CaseIterable, Hashable, Sendable {
   case leases
   /// A member is preferred as leader, or not any more.
   case priority
+  /// Several voters and learners change places in one joint change.
+  case exchange
+
+  // At the worst moment.
+  /// Something is lain in wait for, such as a vote that is sent: then a process dies, a connection is cut, or the message
+  /// arrives long after.
+  case ambush
 }
 
 /// One thing that happens in a run, at its tick. What it happens to is drawn by `choice` from what is there by then.
@@ -104,6 +111,9 @@ public struct SimulationProfile: Hashable, Sendable {
   public var delayTicksMax = 2
   /// The longest time that a task of a disk takes, in ticks.
   public var diskTicksMax = 2
+  /// From what the shortest election timeout of a run is drawn, in ticks; nil for the default of the core. Close to the time
+  /// that messages and disks take, it makes candidates compete.
+  var electionTicks: ClosedRange<Int>?
 
   /// A profile in which nothing happens.
   public init(name: String) {
@@ -143,7 +153,7 @@ public struct SimulationProfile: Hashable, Sendable {
   private static let operations: [(FaultKind, Int)] = [
     (.removeMember, 12), (.addMember, 25), (.replaceMember, 8), (.demote, 10), (.transfer, 25),
     (.stepDown, 10),
-    (.leases, 6), (.priority, 10),
+    (.leases, 6), (.priority, 10), (.exchange, 4),
   ]
 
   /// Nothing but delays.
@@ -162,7 +172,7 @@ public struct SimulationProfile: Hashable, Sendable {
   /// Everything at once.
   public static let hostile: SimulationProfile = {
     var profile = SimulationProfile(name: "hostile")
-      .with(processFaults).with(networkFaults).with(diskFaults).with(operations)
+      .with(processFaults).with(networkFaults).with(diskFaults).with(operations).with([(.ambush, 10)])
     (profile.lossPerMille, profile.duplicatePerMille) = (20, 20)
     (profile.delayTicksMax, profile.diskTicksMax) = (4, 3)
     return profile
@@ -186,8 +196,21 @@ public struct SimulationProfile: Hashable, Sendable {
     return profile
   }()
 
+  /// Crashes, cuts and delays at the worst moment, among candidates that compete.
+  public static let ambush: SimulationProfile = {
+    var profile = SimulationProfile(name: "ambush").with(operations).with([
+      (.ambush, 300), (.exchange, 40), (.leases, 30), (.crash, 10), (.isolate, 15), (.cut, 15), (.heal, 60),
+      (.pause, 15),
+      (.breakLink, 20), (.crashInWrite, 10),
+    ])
+    (profile.lossPerMille, profile.duplicatePerMille) = (30, 30)
+    (profile.delayTicksMax, profile.diskTicksMax) = (4, 4)
+    profile.electionTicks = 8...24
+    return profile
+  }()
+
   /// All that have a name.
-  public static let all: [SimulationProfile] = [calm, rough, hostile, disk, membership]
+  public static let all: [SimulationProfile] = [calm, rough, hostile, disk, membership, ambush]
 
   /// Draws everything that happens in a run of `ticks` ticks.
   func schedule(ticks: UInt64, seed: UInt64) -> [ScheduledFault] {

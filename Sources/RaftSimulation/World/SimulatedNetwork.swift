@@ -5,6 +5,10 @@ import RaftTransport
 enum SimulatedEvent {
   /// A frame arrives.
   case frame(Frame, from: Int, to: Int, number: UInt64, generation: UInt32, life: UInt64)
+  /// A message arrives that was kept back, on no connection.
+  case late(Frame, from: Int, to: Int, number: UInt64)
+  /// A cut that an ambush has made mends.
+  case mend(cut: Int)
   /// A node learns something of a connection.
   case link(LinkChange, of: Int, peer: NodeID, TrafficClass, life: UInt64)
   /// A node dials another.

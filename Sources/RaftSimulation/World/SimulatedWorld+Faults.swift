@@ -17,8 +17,10 @@ extension SimulatedWorld {
     var choice = RandomSource(seed: fault.choice)
     let slot = Int.random(in: nodes.indices, using: &choice)
     let hasHappened =
-      happenToProcess(fault.kind, slot, &choice) ?? happenToNetwork(fault.kind, slot, &choice)
-      ?? happenToDisk(fault.kind, slot, &choice) ?? operate(fault.kind, slot, &choice)
+      fault.kind == .ambush
+      ? layAmbush(&choice)
+      : happenToProcess(fault.kind, slot, &choice) ?? happenToNetwork(fault.kind, slot, &choice)
+        ?? happenToDisk(fault.kind, slot, &choice) ?? operate(fault.kind, slot, &choice)
     guard hasHappened else { return }
     coverage.count(fault.kind)
     hash.add(fault.choice)
@@ -32,6 +34,7 @@ extension SimulatedWorld {
         nodes.indices.filter { network.blocked[network.place(from, $0)] }.map { "\(from + 1) to \($0 + 1)" }
       }
       return "\(kind.rawValue): nothing goes from \(cuts.joined(separator: ", "))"
+    case .ambush: return "somebody lies in wait"
     default: return kind.rawValue
     }
   }

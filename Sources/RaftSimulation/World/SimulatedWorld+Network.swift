@@ -28,6 +28,8 @@ extension SimulatedWorld {
     let number = lastMessage
     noteSent(frame, number, from: from, to: to)
     let isMessage = frame.header.kind == .message
+    let tag = keepsMessages && isMessage ? promisingTag(of: frame) : nil
+    if let tag { keep(frame, tag: tag, from: from, to: to) }
     guard !network.blocked[place] else {
       if !isMessage { network.links[place].hasHole = true }
       return recorder.note(now, from, .lost(message: number))
@@ -45,6 +47,10 @@ extension SimulatedWorld {
       tick = max(tick, network.links[place].lastArrival[position])
       network.links[place].lastArrival[position] = tick
       return wheel.schedule(event, at: tick)
+    }
+    if let tag, !ambushes.isEmpty, let fate = waylay(.sending(tag), of: from, other: to) {
+      wheel.schedule(.late(frame, from: from, to: to, number: number), at: now + fate.late)
+      if fate.isOnlyLate { return }
     }
     let loss = network.burstUntil > now ? 300 : network.lossPerMille
     let draw = Int.random(in: 0..<1000, using: &networkRandom)
@@ -67,17 +73,36 @@ extension SimulatedWorld {
     recorder.note(now, from, .sent(message: number, to: to, text: text, term: term))
   }
 
+  /// What kind of message a frame holds.
+  private func tag(of frame: Frame) -> UInt8? {
+    let position = frame.bodyRange.lowerBound + 8
+    return position < frame.bodyRange.upperBound ? frame.buffer[position] : nil
+  }
+
+  /// The same, but nil for a pre-vote and an answer to one, which promise nothing.
+  private func promisingTag(of frame: Frame) -> UInt8? {
+    guard let tag = tag(of: frame) else { return nil }
+    guard tag < 3 else { return tag }
+    var reader = frame.bodyReader()
+    guard (try? reader.readUInt64()) != nil, let body = try? Message.Body(from: &reader) else { return nil }
+    return switch body {
+    case .requestVote(let request): request.isPreVote ? nil : tag
+    case .requestVoteReply(let reply): reply.isPreVote ? nil : tag
+    default: tag
+    }
+  }
+
   func deliver(_ frame: Frame, from: Int, to: Int, number: UInt64) {
     tellTime(to)
     recorder.note(now, to, .arrived(message: number, from: from))
     hash.add(now << 16 ^ UInt64(from) << 8 ^ UInt64(to))
     hash.add(UInt64(frame.header.bodyBytes) << 32 | UInt64(frame.header.kind.rawValue))
     if frame.header.kind == .message {
-      let body = frame.bodyRange.lowerBound + 8
-      let tag = body < frame.bodyRange.upperBound ? frame.buffer[body] : 0
+      let tag = tag(of: frame) ?? 0
       coverage.count(messageTag: tag)
       hash.add(UInt64(tag))
       if tag == 3 || tag == 4 { noteAppend(frame, to: to) }
+      if !ambushes.isEmpty, let tag = promisingTag(of: frame) { waylay(.receiving(tag), of: to, other: from) }
     } else if frame.header.kind == .forward {
       coverage.count(.clientWriteForwarded)
     }

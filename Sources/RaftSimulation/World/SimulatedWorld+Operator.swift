@@ -31,6 +31,7 @@ extension SimulatedWorld {
     case .demote:
       guard nodes[slot].isDemoted || hasOtherVoter(than: slot) else { return false }
       nodes[slot].isDemoted.toggle()
+    case .exchange: return exchange(&choice)
     case .transfer, .stepDown, .leases, .priority: return command(kind, slot)
     default: return false
     }
@@ -66,6 +67,14 @@ extension SimulatedWorld {
     return true
   }
 
+  /// Voters become learners and the other way round, several at once.
+  private func exchange(_ choice: inout RandomSource) -> Bool {
+    let members = nodes.indices.filter { nodes[$0].isWanted }
+    guard members.count > 2, let voter = members.randomElement(using: &choice) else { return false }
+    for slot in members { nodes[slot].isDemoted = slot != voter && Bool.random(using: &choice) }
+    return true
+  }
+
   private func command(_ kind: FaultKind, _ slot: Int) -> Bool {
     guard let leader, let configuration = nodes[leader].glance?.configuration else { return false }
     switch kind {
@@ -98,7 +107,7 @@ extension SimulatedWorld {
   }
 
   private func steps(towardsWanted configuration: Configuration) -> [[ConfigurationChange]] {
-    var steps: [[ConfigurationChange]] = []
+    var steps = [exchange(towardsWanted: configuration)].filter { $0.count > 1 }
     let gone = configuration.members.map(\.id).filter { id in !nodes.contains { $0.id == id } }
     for node in nodes {
       let isVoter = configuration.voters.contains(node.id)
@@ -115,6 +124,19 @@ extension SimulatedWorld {
     // Who is gone for good leaves when somebody else is there, or as a learner at once.
     for id in gone where configuration.voters != [id] { steps.append([.remove(id)]) }
     return steps
+  }
+
+  /// What turns learners into voters and voters into learners, in one joint change.
+  private func exchange(towardsWanted configuration: Configuration) -> [ConfigurationChange] {
+    let members = nodes.filter { $0.isWanted && configuration.member($0.id) != nil }
+    guard members.contains(where: { !$0.isDemoted }) else { return [] }
+    return members.compactMap { node in
+      switch (configuration.voters.contains(node.id), node.isDemoted) {
+      case (true, true): .demote(node.id)
+      case (false, false): .promote(node.id)
+      default: nil
+      }
+    }
   }
 
   /// A newcomer takes over from one who is gone, or who is to leave for it, in one joint change.

@@ -30,6 +30,14 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   @exclusivity(unchecked) var operations: [RecordedOperation<Machine>] = []
   let schedule: [ScheduledFault]
   var nextFault = 0
+  /// What is lain in wait for.
+  @exclusivity(unchecked) var ambushes: [Ambush] = []
+  /// How many times an ambush has parted the nodes: the last cut mends by itself.
+  var cuts = 0
+  /// Messages that were sent lately, in a ring, if somebody may lie in wait.
+  @exclusivity(unchecked) var lately: [(frame: Frame, from: Int, to: Int)] = []
+  var latelyNext = 0
+  let keepsMessages: Bool
   /// Incarnations that are gone for good.
   var deadIncarnations: [NodeID] = []
   /// A host that is to leave when another one, which has joined for it, can vote.
@@ -69,10 +77,11 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     nodeRandom = RandomSource(seed: random.next())
     schedule = plan.schedule ?? plan.profile.schedule(ticks: plan.ticks, seed: faultSeed)
     allowsLeases = Bool.random(using: &random)
-    options = Self.drawOptions(&random)
+    options = Self.drawOptions(&random, electionTicks: plan.profile.electionTicks)
     blank = Applier(machine, options: options)
     reference = ReferenceChecker(blank)
     network = SimulatedNetwork(count: plan.nodes, profile: plan.profile)
+    keepsMessages = plan.profile[.ambush] > 0
     recorder = Recorder(
       keeping: eventsKept, nodes: (1...plan.nodes).map { "10.0.0.\($0)" },
       clients: (0..<plan.clients).map { "client \($0 + 1)" })
@@ -84,7 +93,9 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   }
 
   /// Small limits, so that what they limit happens often; each run has others.
-  private static func drawOptions(_ random: inout RandomSource) -> ReplicaOptions {
+  private static func drawOptions(
+    _ random: inout RandomSource, electionTicks: ClosedRange<Int>?
+  ) -> ReplicaOptions {
     var options = ReplicaOptions()
     options.retainedEntries = Int.random(in: 0...30, using: &random)
     options.logEntriesMax = Int.random(in: 20...200, using: &random)
@@ -97,6 +108,12 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     options.raft.messageEntriesMax = Bool.random(using: &random) ? 2 : 64
     options.raft.inflightMessagesMax = Bool.random(using: &random) ? 2 : 64
     options.raft.writeOverdueTicks = Int.random(in: 60...300, using: &random)
+    guard let electionTicks else { return options }
+    options.raft.electionTimeoutTicksMin = Int.random(in: electionTicks, using: &random)
+    options.raft.electionTimeoutTicksMax =
+      options.raft.electionTimeoutTicksMin + Int.random(in: 2...12, using: &random)
+    options.raft.heartbeatTicks = Int.random(
+      in: 1...(options.raft.electionTimeoutTicksMin - 1) / 2, using: &random)
     return options
   }
 
@@ -148,7 +165,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
 
   private func take(_ event: SimulatedEvent) {
     switch event {
-    case .frame(_, _, let to, _, _, _): takeAwake(event, at: to)
+    case .frame(_, _, let to, _, _, _), .late(_, _, let to, _): takeAwake(event, at: to)
     case .link(_, let slot, _, _, _), .disk(let slot, _), .wake(let slot, _): takeAwake(event, at: slot)
     case .dial(let from, let to): dial(from, to)
     case .flap(let from, let to, let left): flap(from, to, left: left)
@@ -156,6 +173,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     case .start(let slot): start(slot)
     case .client(let client): act(client)
     case .impatience(let client, let operation): repeatImpatiently(client, operation)
+    case .mend(let cut): if cut == cuts { network.heal() }
     }
   }
 
@@ -176,6 +194,10 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     case .frame(let frame, let from, let to, let number, let generation, let life):
       let isLost = nodes[to].life != life || network.links[network.place(from, to)].generation != generation
       guard !isLost, nodes[to].isRunning else { return recorder.note(now, from, .lost(message: number)) }
+      deliver(frame, from: from, to: to, number: number)
+    case .late(let frame, let from, let to, let number):
+      // For another incarnation it is no message at all.
+      guard nodes[to].isRunning, nodes[to].id == frame.header.target else { return }
       deliver(frame, from: from, to: to, number: number)
     case .link(let change, let slot, let peer, let trafficClass, let life):
       guard nodes[slot].life == life, nodes[slot].isRunning else { return }
@@ -273,6 +295,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     if let before, now.commitIndex > before.commitIndex {
       recorder.note(self.now, slot, .committed(index: now.commitIndex.rawValue))
     }
+    if now.isLeader, before?.isLeader != true, !ambushes.isEmpty { waylay(.elected, of: slot, other: nil) }
     if let before, now.appliedIndex > before.appliedIndex {
       recorder.note(self.now, slot, .applied(index: now.appliedIndex.rawValue))
     }
@@ -281,6 +304,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     if safety.committed.count > known { follow() }
     if now.configuration != node.configuration {
       note(now.configuration, after: node.configuration, at: slot, isLeader: now.isLeader)
+      if now.configuration.isJoint, !ambushes.isEmpty { waylay(.joint, of: slot, other: nil) }
       node.configuration = now.configuration
     }
     hash.add(self.now << 8 | UInt64(slot))
