@@ -59,6 +59,7 @@ public struct ExplorationPlan: Sendable {
     ("quick", .quick), ("required", .required), ("overtaking", .overtaking), ("reads", .reading),
     ("earlier-term", .earlierTerm), ("double-vote", .doubleVote), ("membership", .membership),
     ("stale-read", .staleRead), ("early-acknowledgement", .earlyAcknowledgement),
+    ("late-vote", .lateVote), ("lost-campaign", .lostCampaign),
   ]
 
   /// Two campaigns, a proposal and a crash: half a second.
@@ -131,6 +132,27 @@ public struct ExplorationPlan: Sendable {
     plan.proposals = 0
     plan.crashes = 0
     plan.reads = 1
+    return plan
+  }
+
+  /// Where a deposed leader learns of a term before it is asked for its vote in it, votes, and restarts before another
+  /// candidate of that term asks.
+  public static var lateVote: ExplorationPlan {
+    var plan = ExplorationPlan()
+    plan.campaigners = [1, 2, 3].map { NodeID($0) }
+    plan.timeouts = 3
+    plan.proposals = 0
+    plan.shortcuts.remove(.bareTerms)
+    return plan
+  }
+
+  /// Where a candidate restarts without what it had not written yet, and campaigns again in the same term.
+  public static var lostCampaign: ExplorationPlan {
+    var plan = ExplorationPlan()
+    plan.campaigners = [1, 2, 2].map { NodeID($0) }
+    plan.timeouts = 3
+    plan.proposals = 0
+    plan.shortcuts.remove(.earlySync)
     return plan
   }
 
