@@ -142,6 +142,7 @@ public struct ExplorationPlan: Sendable {
     plan.campaigners = [1, 2, 3].map { NodeID($0) }
     plan.timeouts = 3
     plan.proposals = 0
+    plan.delays = 1
     plan.shortcuts.remove(.bareTerms)
     return plan
   }

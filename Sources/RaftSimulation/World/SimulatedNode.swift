@@ -62,6 +62,10 @@ final class SimulatedNode<Machine: StateMachine> {
   var isWanted = true
   var isDemoted = false
   var priority: UInt8 = 0
+  /// When it was last seen to become the leader.
+  var leadsSince: UInt64 = 0
+  /// When this process last got a message of each host.
+  @exclusivity(unchecked) var heardAt: [UInt64] = []
   /// The term that it was last seen in.
   var term = Term.zero
   /// The configuration that it was last seen with.

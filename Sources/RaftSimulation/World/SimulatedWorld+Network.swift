@@ -98,6 +98,7 @@ extension SimulatedWorld {
     hash.add(now << 16 ^ UInt64(from) << 8 ^ UInt64(to))
     hash.add(UInt64(frame.header.bodyBytes) << 32 | UInt64(frame.header.kind.rawValue))
     if frame.header.kind == .message {
+      nodes[to].heardAt[from] = now
       let tag = tag(of: frame) ?? 0
       coverage.count(messageTag: tag)
       hash.add(UInt64(tag))

@@ -137,6 +137,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
       } catch {
         report("store", "an empty store cannot be founded: \(error)")
       }
+      node.heardAt = Array(repeating: 0, count: plan.nodes)
       nodes.append(node)
     }
     reachable = Array(nodes.indices)
@@ -159,6 +160,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     if now % 16 == 0 { operate() }
     if now % 64 == 0 {
       for node in nodes { node.process?.driver.withNode { $0.checkInvariants() } }
+      inspectLeading()
     }
     for slot in nodes.indices where nodes[slot].isDirty { serve(slot) }
   }
@@ -295,7 +297,10 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     if let before, now.commitIndex > before.commitIndex {
       recorder.note(self.now, slot, .committed(index: now.commitIndex.rawValue))
     }
-    if now.isLeader, before?.isLeader != true, !ambushes.isEmpty { waylay(.elected, of: slot, other: nil) }
+    if now.isLeader, before?.isLeader != true || before?.term != now.term {
+      node.leadsSince = self.now
+      if !ambushes.isEmpty { waylay(.elected, of: slot, other: nil) }
+    }
     if let before, now.appliedIndex > before.appliedIndex {
       recorder.note(self.now, slot, .applied(index: now.appliedIndex.rawValue))
     }
