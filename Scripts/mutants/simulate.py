@@ -24,7 +24,7 @@ WORLDS = [
     "double-vote", "stale-read", "early-acknowledgement", "lost-campaign", "earlier-term", "reads", "quick", "membership",
     "late-vote",
 ]
-STATES = 4_000_000
+STATES = 10_000_000
 
 # Lives through runs, of which the first ones are short; or explores small worlds.
 MAIN = """import Glibc

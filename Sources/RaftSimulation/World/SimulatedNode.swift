@@ -62,7 +62,7 @@ final class SimulatedNode<Machine: StateMachine> {
   var isWanted = true
   var isDemoted = false
   var priority: UInt8 = 0
-  /// When it was last seen to become the leader.
+  /// When it was last seen to become the leader, or to take another configuration.
   var leadsSince: UInt64 = 0
   /// When this process last got a message of each host.
   @exclusivity(unchecked) var heardAt: [UInt64] = []

@@ -171,6 +171,7 @@ extension SimulatedWorld {
     let node = nodes[slot]
     node.device.erase()
     deadIncarnations.append(node.id)
+    lastReplacement = now
     node.id = NodeID(nodeRandom.next() | 1)
     node.isSuspect = false
   }

@@ -10,6 +10,8 @@ extension SimulatedWorld {
     // By the slowest clock, and until the next heartbeat is due.
     let patience =
       UInt64(options.raft.electionTimeoutTicksMin + options.raft.heartbeatTicks) * 1000 / 850 + 4
+    // Who has just lost its disk was heard until then, under another id.
+    guard lastReplacement + patience < now else { return }
     for node in nodes where node.pausedUntil + patience < now {
       guard let glance = node.glance, glance.isLeader, node.leadsSince + patience < now else { continue }
       let isHeard = [glance.configuration.voters, glance.configuration.outgoingVoters].allSatisfy { voters in

@@ -40,6 +40,8 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
   let keepsMessages: Bool
   /// Incarnations that are gone for good.
   var deadIncarnations: [NodeID] = []
+  /// When the last one of them went.
+  var lastReplacement: UInt64 = 0
   /// A host that is to leave when another one, which has joined for it, can vote.
   var replacement: (leaving: Int, coming: Int)?
   /// Changes of members that were begun, by node, life and ticket.
@@ -311,6 +313,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
       note(now.configuration, after: node.configuration, at: slot, isLeader: now.isLeader)
       if now.configuration.isJoint, !ambushes.isEmpty { waylay(.joint, of: slot, other: nil) }
       node.configuration = now.configuration
+      node.leadsSince = self.now
     }
     hash.add(self.now << 8 | UInt64(slot))
     hash.add(now.term.rawValue << 32 ^ now.commitIndex.rawValue)
