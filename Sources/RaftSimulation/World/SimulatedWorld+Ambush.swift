@@ -93,9 +93,12 @@ extension SimulatedWorld {
   /// Parts the nodes in two until something else parts them, or for a while.
   private func cut(_ sides: [Bool], _ random: inout RandomSource) {
     network.heal()
+    // Broken connections make followers campaign at once, while their leader still takes itself for one.
+    let breaks = Bool.random(using: &random)
     for from in nodes.indices {
       for to in nodes.indices where from != to && sides[from] != sides[to] {
         network.blocked[network.place(from, to)] = true
+        if breaks { breakLink(from, to) }
       }
     }
     cuts += 1

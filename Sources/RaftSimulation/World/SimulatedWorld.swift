@@ -165,6 +165,7 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
       inspectLeading()
     }
     for slot in nodes.indices where nodes[slot].isDirty { serve(slot) }
+    if now % 2 == 0 { askDeposedLeaders() }
   }
 
   private func take(_ event: SimulatedEvent) {
