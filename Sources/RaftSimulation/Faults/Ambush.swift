@@ -33,6 +33,8 @@ struct Ambush {
     case cut
     /// The halves of a joint configuration do not reach each other for a while.
     case cutHalves
+    /// The network is whole again, just when somebody makes use of its being parted.
+    case mend
     /// Whoever did it stands still for a while.
     case pause
     /// For a while many messages are lost.
@@ -46,7 +48,7 @@ struct Ambush {
 
   /// What can be done where no message is involved.
   private static let deedsWithoutMessage: [Deed] = [
-    .crash, .isolate, .cut, .cutHalves, .cutHalves, .pause, .lossBurst, .crashAndRecall, .recall,
+    .crash, .isolate, .cut, .cutHalves, .cutHalves, .mend, .pause, .lossBurst, .crashAndRecall, .recall,
   ]
 
   var occasion: Occasion

@@ -49,6 +49,7 @@ extension SimulatedWorld {
         nodes.indices.map { $0 == actor || $0 == other || Int.random(in: 0..<3, using: &ambush.random) == 0 },
         &ambush.random)
     case .cutHalves: cutHalves(&ambush.random)
+    case .mend: network.heal()
     case .pause:
       nodes[actor].pausedUntil = max(
         nodes[actor].pausedUntil, now + UInt64.random(in: 2...100, using: &ambush.random))
@@ -102,7 +103,10 @@ extension SimulatedWorld {
       }
     }
     cuts += 1
-    wheel.schedule(.mend(cut: cuts), at: now + UInt64.random(in: 5...250, using: &random))
+    // Often it ends just when others begin to campaign.
+    let timeout = UInt64(options.raft.electionTimeoutTicksMin)
+    let length = Bool.random(using: &random) ? timeout - 4...timeout + 12 : 5...250
+    wheel.schedule(.mend(cut: cuts), at: now + UInt64.random(in: length, using: &random))
   }
 
   /// Parts the voters that come from those that go; who stays is on either side.
