@@ -115,18 +115,19 @@ final class NodeProcess: Sendable {
 }
 
 /// Runs `body` with a cluster of one that is ready.
-func withNode<Value>(_ options: [String] = [], _ body: (NodeProcess) async throws -> Value) async throws
-  -> Value
-{
-  try await withCluster(of: 1, options) { try await body($0.nodes[0]) }
+func withNode<Value>(
+  _ options: [String] = [], store: StoreChoice = .ofThisRun, _ body: (NodeProcess) async throws -> Value
+) async throws -> Value {
+  try await withCluster(of: 1, options, store: store) { try await body($0.nodes[0]) }
 }
 
 /// Runs `body` with a cluster that is ready. Its nodes are gone afterwards, whatever happens. If the test has failed by
 /// then, what they logged is printed.
 func withCluster<Value>(
-  of count: Int, _ options: [String] = [], _ body: (ClusterOfProcesses) async throws -> Value
+  of count: Int, _ options: [String] = [], store: StoreChoice = .ofThisRun,
+  _ body: (ClusterOfProcesses) async throws -> Value
 ) async throws -> Value {
-  let cluster = try ClusterOfProcesses(of: count, options)
+  let cluster = try ClusterOfProcesses(of: count, options, store: store)
   defer { cluster.kill() }
   do {
     try cluster.awaitLeader()
