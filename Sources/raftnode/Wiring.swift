@@ -96,8 +96,10 @@ struct Launcher {
     switch (plan.store, plan.isSynced) {
     case (.memory, _):
       logger.notice(
-        "memory store: a node that stops forgets everything, and is given it again by the others when it is back; data is "
-          + "lost if half of the nodes are gone at a time")
+        """
+        memory store: a node that stops forgets everything and is given it again by the others when it is back; \
+        data is lost if half of the nodes are gone at a time
+        """)
     case (.durable, true): logger.info("database store in \(plan.volume)")
     case (.durable, false):
       logger.warning(
