@@ -33,18 +33,15 @@ extension EndToEnd {
     ///
     /// - Returns: The nodes that were started again.
     private func killLeaders(of cluster: ClusterOfProcesses, _ workload: Workload) throws -> [NodeProcess] {
-      var serving = cluster.nodes
       var restarted: [NodeProcess] = []
       var term = -1
       for _ in 0..<Self.killCount {
         try workload.awaitWrites(400)
-        let leader = try cluster.awaitLeader(among: serving, after: term)
+        let leader = try cluster.awaitLeader(after: term)
         term = leader.term
         try leader.node.end(by: SIGKILL)
-        serving.removeAll { $0 === leader.node }
         try leader.node.startAgain()
         restarted.append(leader.node)
-        try cluster.awaitLeader(among: serving, after: term)
       }
       try workload.awaitWrites(400)
       return restarted
