@@ -36,7 +36,11 @@ extension LaunchPlan {
       let name = address.description.map { $0 == "/" || $0 == ":" ? "_" : $0 }
       return .memory(hint: "\(volume)/members-of-\(String(name))")
     case .durable:
-      return .durable(VolumeOptions(path: volume))
+      var options = VolumeOptions(path: volume)
+      options.cacheBytes = cacheBytes
+      options.writeBufferBytes = writeBufferBytes
+      options.isSynced = isSynced
+      return .durable(options)
     }
   }
 
