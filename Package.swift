@@ -25,6 +25,7 @@ let package = Package(
     .library(name: "RaftSimulation", targets: ["RaftSimulation"]),
     .executable(name: "raftnode", targets: ["raftnode"]),
     .executable(name: "raftsim", targets: ["raftsim"]),
+    .library(name: "RaftBench", targets: ["RaftBench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -55,6 +56,11 @@ let package = Package(
         "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", argumentParser, logging,
       ],
       swiftSettings: settings),
+
+    .target(name: "RaftBench", swiftSettings: settings),
+    .executableTarget(
+      name: "bench-store", dependencies: ["RaftCore", "RaftStore", "RaftBench", argumentParser],
+      path: "Benchmarks/Store", swiftSettings: settings),
 
     .executableTarget(
       name: "raftsim", dependencies: ["RaftCore", "RaftServer", "RaftSimulation", argumentParser],

@@ -55,12 +55,12 @@ public final class LoadGenerator {
       }
       if time >= nextProgress {
         nextProgress += 1_000_000_000
-        report.seconds = Double(now - min(now, measuredFrom)) / 1e9
+        report.seconds = seconds(from: measuredFrom)
         progress(report)
       }
     }
-    report.seconds = Double(now - min(now, measuredFrom)) / 1e9
-    report.longestGap = max(report.longestGap, now - min(now, lastSuccess))
+    report.seconds = seconds(from: measuredFrom)
+    report.longestGap = max(report.longestGap, UInt64(1e9 * seconds(from: lastSuccess)))
     return report
   }
 
@@ -76,7 +76,7 @@ public final class LoadGenerator {
     let time = now
     try client.receive(scanner, buffer) { sentAt, isError, text in
       answered += 1
-      count(sentAt, at: now, isError, text)
+      count(sentAt, at: time, isError, text)
     }
     if plan.rate == nil { for _ in 0..<answered { issue(on: client, at: time) } }
     try flush(client, number)
@@ -108,6 +108,12 @@ public final class LoadGenerator {
   private func flush(_ client: BenchClient, _ number: Int) throws(BenchError) {
     let isBlocked = try client.flush()
     watched[number].events = Int16(isBlocked ? POLLIN | POLLOUT : POLLIN)
+  }
+
+  /// How much time has passed since `instant`; none if it is still to come.
+  private func seconds(from instant: UInt64) -> Double {
+    let time = now
+    return time > instant ? Double(time - instant) / 1e9 : 0
   }
 
   private var now: UInt64 {

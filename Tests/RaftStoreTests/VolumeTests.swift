@@ -17,6 +17,7 @@ struct VolumeTests {
   @Test("is made, with the folders above it, and can be opened again")
   func made() throws {
     let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
     let path = folder.path + "/a/b/volume"
     for _ in 0..<2 {
       let store = try Volume.open(VolumeOptions(path: path))
@@ -31,6 +32,7 @@ struct VolumeTests {
   @Test("belongs to one process at a time, which is named to the other")
   func locked() throws {
     let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
     let first = try Volume.open(VolumeOptions(path: folder.path + "/volume"))
     let reason = reason(folder.path + "/volume")
     #expect(reason.contains("is in use by process \(ProcessInfo.processInfo.processIdentifier)"), "\(reason)")
@@ -40,6 +42,7 @@ struct VolumeTests {
   @Test("is refused when it holds something else")
   func foreign() throws {
     let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
     try "important".write(toFile: folder.path + "/letter.txt", atomically: true, encoding: .utf8)
     let reason = reason(folder.path)
     #expect(reason.contains("holds 'letter.txt'"), "\(reason)")
@@ -49,6 +52,7 @@ struct VolumeTests {
   @Test("is refused when it is of a format that this version does not know, or not marked soundly")
   func formats() throws {
     let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
     let path = folder.path + "/volume"
     _ = try Volume.open(VolumeOptions(path: path))
     try "raftnode volume, format 2\n".write(toFile: path + "/VOLUME", atomically: true, encoding: .utf8)
@@ -60,6 +64,7 @@ struct VolumeTests {
   @Test("is refused when it is a file")
   func file() throws {
     let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
     try "x".write(toFile: folder.path + "/file", atomically: true, encoding: .utf8)
     #expect(reason(folder.path + "/file").contains("is no folder"))
     #expect(reason(folder.path + "/file/volume").contains("cannot be made"))
@@ -68,6 +73,7 @@ struct VolumeTests {
   @Test("remembers who the node is")
   func identity() throws {
     let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
     let options = VolumeOptions(path: folder.path + "/volume")
     let known = NodeIdentity(
       node: NodeID(7), cluster: ClusterID(9), address: "n7:7000", isJoining: true)
@@ -83,6 +89,7 @@ struct VolumeTests {
   @Test("a flipped byte anywhere in the write-ahead log is noticed, whatever stands behind it (scenario 63)")
   func damagedLog() throws {
     let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
     let path = folder.path + "/volume"
     do {
       var node = try WritingNode(Volume.open(VolumeOptions(path: path)))

@@ -6,7 +6,7 @@ import RaftCore
 ///
 /// `@unchecked Sendable`: the library's handle may be used from all threads; the batch that is used again and again belongs
 /// to whoever writes, which is one thread at a time.
-final class RocksDatabase: @unchecked Sendable {
+package final class RocksDatabase: @unchecked Sendable {
   let path: String
   private let handle: OpaquePointer
   private let options: OpaquePointer
@@ -16,14 +16,20 @@ final class RocksDatabase: @unchecked Sendable {
   private let batch: OpaquePointer
 
   /// What differs from one database to the next.
-  struct Options {
+  package struct Options {
     /// Whether there is a write-ahead log; without one, only a flush makes anything durable.
     var hasLog: Bool
     var cacheBytes: Int
     var writeBufferBytes: Int
+
+    package init(hasLog: Bool, cacheBytes: Int, writeBufferBytes: Int) {
+      self.hasLog = hasLog
+      self.cacheBytes = cacheBytes
+      self.writeBufferBytes = writeBufferBytes
+    }
   }
 
-  init(at path: String, _ settings: Options) throws(StoreError) {
+  package init(at path: String, _ settings: Options) throws(StoreError) {
     let (hasLog, cacheBytes, writeBufferBytes) = (
       settings.hasLog, settings.cacheBytes, settings.writeBufferBytes
     )
@@ -99,7 +105,8 @@ final class RocksDatabase: @unchecked Sendable {
     return Bytes(UnsafeRawBufferPointer(start: start, count: count))
   }
 
-  func write(_ changes: WriteBatch, isSynced: Bool) throws(StoreError) {
+  /// Makes all changes of the batch.
+  package func write(_ changes: WriteBatch, isSynced: Bool) throws(StoreError) {
     rocksdb_writebatch_clear(batch)
     for operation in changes.operations {
       switch operation {
