@@ -82,6 +82,7 @@ let package = Package(
 
     .testTarget(
       name: "RaftCoreTests", dependencies: ["RaftCore"], exclude: ["Scripts"], swiftSettings: settings),
+    .testTarget(name: "RaftBenchTests", dependencies: ["RaftBench"], swiftSettings: settings),
     .testTarget(name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
     .testTarget(
       name: "RaftTransportTests", dependencies: ["RaftCore", "RaftTransport"], swiftSettings: settings),

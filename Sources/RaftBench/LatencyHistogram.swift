@@ -53,6 +53,7 @@ public struct LatencyHistogram: Sendable {
     guard bucket >= 2 << bitsPerDoubling else { return UInt64(bucket) }
     let exponent = (bucket >> bitsPerDoubling) - 1
     let mantissa = UInt64(bucket - (exponent << bitsPerDoubling))
-    return ((mantissa + 1) << UInt64(exponent)) - 1
+    // Of the last bucket this is one less than what no longer fits.
+    return ((mantissa + 1) << UInt64(exponent)) &- 1
   }
 }

@@ -10,6 +10,7 @@ struct ModuleTests {
     ("RaftServer", ["RaftCore", "RaftStore", "RaftTransport", "Dispatch", "Glibc"]),
     ("RaftKV", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
     ("RaftSimulation", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
+    ("RaftBench", ["Glibc"]),
     ("raftsim", ["RaftSimulation", "ArgumentParser", "Glibc"]),
     (
       "raftnode",
