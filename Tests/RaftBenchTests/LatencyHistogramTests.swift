@@ -43,9 +43,10 @@ struct LatencyHistogramTests {
 
 @Suite("Finding the ends of answers")
 struct AnswerScannerTests {
-  private func answers(_ text: String, _ wireProtocol: BenchPlan.WireProtocol) -> [(Int, Bool)] {
+  private func answers(_ text: some Sequence<UInt8>, _ wireProtocol: BenchPlan.WireProtocol) -> [(Int, Bool)]
+  {
     let scanner = AnswerScanner(wireProtocol: wireProtocol)
-    return Array(text.utf8).withUnsafeBytes { bytes in
+    return Array(text).withUnsafeBytes { bytes in
       var (found, position) = ([(Int, Bool)](), 0)
       while position < bytes.count,
         case .answer(let end, let isError) = scanner.next(in: bytes, from: position)
@@ -60,16 +61,16 @@ struct AnswerScannerTests {
   @Test("of each kind that a server of Redis's protocol sends, and not before they are there")
   func resp() {
     let whole = "+OK\r\n:12\r\n$5\r\nab\r\nc\r\n$-1\r\n*2\r\n$1\r\na\r\n*1\r\n:1\r\n-ERR no\r\n"
-    let found = answers(whole, .resp)
+    let found = answers(whole.utf8, .resp)
     #expect(found.map(\.0) == [5, 5, 11, 5, 19, 9])
     #expect(found.map(\.1) == [false, false, false, false, false, true])
-    for count in 0..<5 { #expect(answers(String(whole.prefix(count)), .resp).isEmpty) }
+    for count in 0..<5 { #expect(answers(whole.utf8.prefix(count), .resp).isEmpty) }
   }
 
   @Test("of JSON, in lines")
   func json() {
     let found = answers(
-      "{\"type\":\"put\",\"data\":true}\n{\"type\":\"put\",\"data\":false,\"error\":{}}\n{\"ty", .json)
+      "{\"type\":\"put\",\"data\":true}\n{\"type\":\"put\",\"data\":false,\"error\":{}}\n{\"ty".utf8, .json)
     #expect(found.map(\.1) == [false, true])
   }
 }
