@@ -41,7 +41,9 @@ let package = Package(
     .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
     .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
     .target(name: "RaftStore", dependencies: ["RaftCore", "CRocksDB"], swiftSettings: settings),
-    .target(name: "RaftTransport", dependencies: ["RaftCore"], swiftSettings: settings),
+    // A header of the C library that Swift's module of it leaves out.
+    .systemLibrary(name: "CEpoll"),
+    .target(name: "RaftTransport", dependencies: ["RaftCore", "CEpoll"], swiftSettings: settings),
     .target(
       name: "RaftServer", dependencies: ["RaftCore", "RaftStore", "RaftTransport"], swiftSettings: settings),
     .target(
