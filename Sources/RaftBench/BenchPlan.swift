@@ -20,6 +20,7 @@ public struct BenchPlan: Sendable {
 
   /// The nodes, `host` being a numeric IPv4 address; clients are spread over them evenly.
   public var nodes: [(host: String, port: UInt16)] = []
+  /// What is spoken with them.
   public var wireProtocol = WireProtocol.json
   /// How many connections there are.
   public var clients = 64
@@ -37,12 +38,14 @@ public struct BenchPlan: Sendable {
   public var valueBytes = 100
   /// How many different keys there are.
   public var keys = 100_000
+  /// Which keys are asked for.
   public var keyChoice = KeyChoice.uniform
   /// How many of a hundred requests are reads.
   public var readPercent = 0
   /// Ends after so many requests instead, if it is not nil; each key is then written once, in order, with
   /// ``KeyChoice/sequential``.
   public var requests: Int?
+  /// Decides which keys are drawn.
   public var seed: UInt64 = 1
 
   /// The defaults.

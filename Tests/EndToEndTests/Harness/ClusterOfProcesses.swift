@@ -6,14 +6,24 @@ final class ClusterOfProcesses: Sendable {
   /// Where their volumes are.
   private let folder: TemporaryFolder
 
-  init(of count: Int, _ options: [String] = [], store: StoreChoice = .ofThisRun) throws {
+  /// Their power supplies, if the test may cut them off.
+  let supplies: [PowerSupply]
+
+  init(
+    of count: Int, _ options: [String] = [], store: StoreChoice = .ofThisRun, isPowerless: Bool = false
+  ) throws {
     let ports = try (0..<count).map { _ in try Port() }
     let folder = try TemporaryFolder()
     self.folder = folder
+    let supplies = try (0..<(isPowerless ? count : 0)).map { number in
+      try PowerSupply(of: "\(folder.path)/node-\(number)", shadow: "\(folder.path)/shadow-\(number)")
+    }
+    self.supplies = supplies
     nodes = try ports.enumerated().map { number, port in
       try NodeProcess(
         at: port, peers: ports.map(\.address).filter { $0 != port.address },
-        options: options + store.options(volume: "\(folder.path)/node-\(number)"))
+        options: options + store.options(volume: "\(folder.path)/node-\(number)"),
+        environment: isPowerless ? supplies[number].environment : [:])
     }
   }
 
