@@ -40,11 +40,10 @@ struct Arguments: ParsableArguments {
   var volume: String?
 
   @Flag(
-    name: .customLong("no-sync"),
     help:
       "Acknowledge writes before they are on the disk. A crash of the machine may lose them: for throw-away data only."
   )
-  var noSync = false
+  var noSync: Bool = false
 
   @Option(
     help: ArgumentHelp(

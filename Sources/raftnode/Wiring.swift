@@ -31,9 +31,16 @@ extension LaunchPlan {
   /// Where the log is kept.
   var replicaStore: ReplicaStore {
     switch store {
-    case .memory: return .memory
+    case .memory:
+      // Nodes on one machine may share the directory.
+      let name = address.description.map { $0 == "/" || $0 == ":" ? "_" : $0 }
+      return .memory(hint: "\(volume)/members-of-\(String(name))")
     case .durable:
-      return .durable(VolumeOptions(path: volume))
+      var options = VolumeOptions(path: volume)
+      options.cacheBytes = cacheBytes
+      options.writeBufferBytes = writeBufferBytes
+      options.isSynced = isSynced
+      return .durable(options)
     }
   }
 
@@ -93,7 +100,10 @@ struct Launcher {
     switch (plan.store, plan.isSynced) {
     case (.memory, _):
       logger.notice(
-        "memory store: data is lost when a majority of the nodes stops, and a stopped node cannot come back")
+        """
+        memory store: a node that stops forgets everything and is given it again by the others when it is back; \
+        data is lost if half of the nodes are gone at a time
+        """)
     case (.durable, true): logger.info("database store in \(plan.volume)")
     case (.durable, false):
       logger.warning(
@@ -117,10 +127,10 @@ struct Launcher {
     var status = ExitStatus.success
     var log = EventLog()
     for await event in replica.events {
-      if case .notAMember = event {
+      if case .removed = event {
         // Why the process ends is said whatever the level of the log is.
         if status == .success { StandardError.write("raftnode: \(event)") }
-        status = .notAMember
+        status = .removed
         Task { await replica.stop() }
         continue
       }

@@ -7,7 +7,10 @@ import RaftTransport
 /// Where a replica keeps its log.
 public enum ReplicaStore: Hashable, Sendable {
   /// In the memory of the process. An acknowledged write is in the memory of a majority; a restarted node is a new one.
-  case memory
+  ///
+  /// In the file `hint`, if one is named, the node writes down where the others are: after a restart it then joins them
+  /// again, and never founds a cluster of its own.
+  case memory(hint: String? = nil)
   /// On stable storage, in a directory of the node's own. An acknowledged write is durable on a majority; a restarted node
   /// is itself again.
   case durable(VolumeOptions)
@@ -56,7 +59,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
   /// - Throws: `EndpointError`, ``ReplicaOptionsError``, `TransportError`, or `StoreError` if the store cannot be opened or
   ///   what it holds is damaged.
   public static func start(
-    _ machine: Machine, at address: String, peers: [String] = [], store: ReplicaStore = .memory,
+    _ machine: Machine, at address: String, peers: [String] = [], store: ReplicaStore = .memory(),
     options: ReplicaOptions = ReplicaOptions(),
     clients: (@Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler)? = nil
   ) async throws -> Replica<Machine> {
@@ -72,10 +75,13 @@ public final class Replica<Machine: StateMachine>: Sendable {
     let options = try options.validated()
     var random = RandomSource(seed: options.seed ?? SystemRandomNumberGenerator().drawn())
     let blank = Applier(machine, options: options)
+    var hint: MemberHint?
+    if case .memory(let path?) = store { hint = try MemberHint(at: path) }
     let opened = try await open(
       store, blank: blank, address: endpoint.description, newNode: NodeID(max(random.next(), 1)))
     let replica = Replica(
-      opened, blank, endpoint: endpoint, peers: peers, options: options, random: random, loop: loop)
+      opened, blank, endpoint: endpoint, peers: peers, hint: hint, options: options, random: random,
+      loop: loop)
     try await replica.listen(on: endpoint, opened, since: start, clients: clients)
     return replica
   }
@@ -104,7 +110,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
 
   private init(
     _ opened: OpenedStore<Machine>, _ blank: Applier<Machine>, endpoint: Endpoint, peers: [String],
-    options: ReplicaOptions, random: RandomSource, loop: EventLoop
+    hint: MemberHint?, options: ReplicaOptions, random: RandomSource, loop: EventLoop
   ) {
     address = endpoint.description
     self.loop = loop
@@ -112,7 +118,8 @@ public final class Replica<Machine: StateMachine>: Sendable {
       of: ReplicaEvent.self, bufferingPolicy: .bufferingNewest(1024))
     self.events = events
     host = ReplicaHost(
-      opened: opened, blank: blank, address: address, peers: peers, options: options, random: random,
+      opened: opened, blank: blank, address: address, peers: peers, hint: hint, options: options,
+      random: random,
       loop: loop
     ) { event in
       continuation.yield(event)

@@ -37,7 +37,8 @@ struct OpenedStore<Machine: StateMachine>: Sendable {
         }
       }
       // A founder that did not hear of its cluster before it stopped is a member all the same.
-      identity = NodeIdentity(node: known.node, cluster: known.cluster, address: address)
+      identity = NodeIdentity(
+        node: known.node, cluster: known.cluster, address: address, isJoining: known.isJoining)
     } else {
       guard recovered == nil else {
         throw .corrupt("there is a log, and the record of whose it is is missing")
@@ -87,7 +88,8 @@ extension ReplicaHost {
       through: through, entries: applied.distance(to: through), beganAt: start, reportedAt: loop.milliseconds)
     let members = driver?.node.configuration.members.map(\.address) ?? []
     report(.resumed(cluster: cluster, members: members, applied: applied, through: through))
-    transport.setPeers(members.filter { $0 != address })
+    noticeConfiguration()
+    if around.isJoining { askToJoin() }
     scheduleFlush()
   }
 

@@ -22,6 +22,11 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   let disk: DiskQueue<Machine>
   /// How many tasks the store is at, or has before it.
   var tasksUnderWay = 0
+  /// Where the members are written down; nil if nowhere.
+  let hint: MemberHint?
+  /// The nodes around this one.
+  var around = Neighbourhood()
+  var joinTimer: LoopTimer?
   /// The log that is applied again after a restart; nil once that is done.
   var replay: Replay?
   var random: RandomSource
@@ -47,6 +52,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   init(
     opened: OpenedStore<Machine>, blank: Applier<Machine>, address: String, peers: [String],
+    hint: MemberHint?,
     options: ReplicaOptions, random: RandomSource, loop: EventLoop,
     report: @escaping @Sendable (ReplicaEvent) -> Void
   ) {
@@ -58,9 +64,12 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     self.blank = blank
     disk = DiskQueue(opened.store, isDetached: opened.kind == .durable, loop: loop)
     let node = opened.identity.node
+    let remembered = opened.recovered == nil ? hint?.members ?? [] : []
     var founders: [String] = []
     if opened.recovered == nil {
-      let founding = Founding(own: Member(id: node, address: address, store: opened.kind), peers: peers)
+      let founding = Founding(
+        own: Member(id: node, address: address, store: opened.kind), peers: peers,
+        mustJoin: !remembered.isEmpty)
       self.founding = founding
       founders = founding.founders
     }
@@ -69,6 +78,9 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
       cluster: opened.recovered.flatMap { _ in opened.identity.cluster },
       address: address, founders: founders, store: opened.kind)
     transport = DispatchTransport(loop: loop, options: options.transport, seed: self.random.next())
+    self.hint = hint
+    around.remembered = remembered
+    around.isJoining = opened.recovered != nil && opened.identity.isJoining
   }
 
   /// Opens the port and begins to look for the peers.
@@ -80,7 +92,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     transport.delegate = self
     transport.setIdentity(identity)
     try transport.listen(on: endpoint)
-    if let founding { transport.setPeers(founding.peerAddresses) }
+    refreshPeers()
     proceedWithFounding()
   }
 
@@ -140,7 +152,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   /// Runs one input of the driver: the time first, then the input; a flush follows once the loop's other events that
   /// are already there have had their turn, so that they share one batch.
-  private func withDriver<Result>(_ input: (inout Driver<Machine>) -> Result) -> Result? {
+  func withDriver<Result>(_ input: (inout Driver<Machine>) -> Result) -> Result? {
     guard driver != nil else { return nil }
     driver?.advance(to: moment)
     scheduleFlush()
@@ -177,6 +189,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
     if hasMore { scheduleFlush() }
     if let deadline = driver?.nextDeadline { schedule(at: deadline) }
+    noticeConfiguration()
     reportReplay()
     for event in driver?.effects.takeEvents() ?? [] { report(event) }
     for completion in driver?.takeCompletions() ?? [] { finish(completion) }
@@ -223,14 +236,15 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   func proceedWithFounding() {
     guard let founding, !isFounding, !isStopped else { return }
-    switch founding.decide(now: loop.milliseconds) {
+    switch founding.decide() {
     case .wait(let addresses):
       if addresses != lastWaiting, !addresses.isEmpty { report(.waiting(for: addresses)) }
       lastWaiting = addresses
-      if founding.awaitsVerdict { wake(at: loop.milliseconds + Founding.verdictMilliseconds) }
-    case .refused(let cluster, let address):
-      report(.notAMember(of: cluster, address: address))
-      wake(at: loop.milliseconds + Founding.verdictMilliseconds)
+    case .join(let members):
+      if joinTimer == nil {
+        report(.joining(through: members.map(\.address)))
+        askToJoin()
+      }
     case .found(let members):
       do {
         let configuration = try Configuration(voters: members)
@@ -241,46 +255,58 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  /// Becomes a founding member, once that is durable.
+  /// Becomes a founding member.
   private func begin(_ founded: Founded) {
+    guard founding != nil, !isFounding else { return }
+    self.founded = founded
+    begin(founded.cluster, .founding(founded.configuration), isJoining: false)
+  }
+
+  /// Becomes a member of a cluster, once that is durable.
+  func begin(_ cluster: ClusterID, _ state: RecoveredState<Bytes>, isJoining: Bool) {
     guard founding != nil, !isFounding, !isStopped else { return }
     isFounding = true
-    let recovered = RecoveredState<Bytes>.founding(founded.configuration)
-    let known = NodeIdentity(node: identity.node, cluster: founded.cluster, address: address)
+    let known = NodeIdentity(
+      node: identity.node, cluster: cluster, address: address, isJoining: isJoining)
     disk.use { store throws(StoreError) in
       // In this order: a cluster without a log is as good as none, and a log without a cluster is not to be trusted.
       try store.setIdentity(known)
-      try store.found(recovered)
+      try store.found(state)
       return store.keepsLogBehindSnapshot
     } then: { [weak self] result in
       guard let self, !isStopped else { return }
       switch result {
       case .failure(let error): fail(error)
-      case .success(let keepsLog): join(founded, recovered, applier: blank, keepsLogBehindSnapshot: keepsLog)
+      case .success(let keepsLog): run(in: cluster, state, keepsLogBehindSnapshot: keepsLog)
       }
     }
   }
 
-  private func join(
-    _ founded: Founded, _ recovered: RecoveredState<Bytes>, applier: Applier<Machine>,
-    keepsLogBehindSnapshot: Bool
+  private func run(
+    in cluster: ClusterID, _ state: RecoveredState<Bytes>, keepsLogBehindSnapshot: Bool
   ) {
     do {
       driver = try Driver(
-        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: applier,
-        recovered: recovered, keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options,
+        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: blank,
+        recovered: state, keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options,
         seed: random.next(), now: moment)
     } catch {
       return fail(.corrupt("\(error)"))
     }
     founding = nil
-    self.founded = founded
-    report(.founded(cluster: founded.cluster, members: founded.configuration.members.map(\.address)))
+    let members = driver?.node.configuration.members.map(\.address) ?? []
+    report(
+      around.isJoining
+        ? .joined(cluster: cluster, members: members) : .founded(cluster: cluster, members: members))
     identity = LocalIdentity(
-      node: identity.node, boot: identity.boot, cluster: founded.cluster, address: address, founders: [],
+      node: identity.node, boot: identity.boot, cluster: cluster, address: address, founders: [],
       store: identity.store)
     transport.setIdentity(identity)
-    transport.setPeers(founded.configuration.members.map(\.address).filter { $0 != address })
+    if !around.isJoining {
+      joinTimer?.cancel()
+      joinTimer = nil
+    }
+    noticeConfiguration()
     scheduleFlush()
   }
 
@@ -336,6 +362,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     guard !isStopped else { return done() }
     isStopped = true
     timer?.cancel()
+    joinTimer?.cancel()
     driver?.endAll()
     sendAll()
     let completions = driver?.takeCompletions() ?? []
@@ -356,18 +383,21 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
 extension ReplicaHost: TransportDelegate {
   func linkUp(_ peer: RemotePeer, class trafficClass: TrafficClass) {
+    if trafficClass == .consensus { around.up(peer) }
     if founding != nil {
       guard trafficClass == .consensus else { return }
-      if let others = founding?.met(peer.identity, at: peer.address, now: loop.milliseconds) {
+      if let others = founding?.met(peer.identity, at: peer.address), joinTimer == nil {
         report(.foundersDiffer(address: peer.address, theirs: others, own: identity.founders))
       }
       return proceedWithFounding()
     }
     if trafficClass == .consensus { tellFounded(peer) }
     _ = withDriver { $0.linkUp(peer.node, trafficClass) }
+    answerNewcomers()
   }
 
   func linkDown(address: String, node: NodeID?, class trafficClass: TrafficClass, reason: String) {
+    if trafficClass == .consensus { around.down(address) }
     if founding != nil, trafficClass == .consensus {
       founding?.lost(address)
       return proceedWithFounding()
@@ -380,7 +410,12 @@ extension ReplicaHost: TransportDelegate {
   }
 
   func received(_ frame: Frame, from peer: NodeID) {
-    if frame.header.kind == .founded { return receiveFounded(frame) }
+    switch frame.header.kind {
+    case .founded: return receiveFounded(frame)
+    case .join: return receiveJoin(frame)
+    case .joinReply: return receiveJoinReply(frame)
+    default: break
+    }
     _ = withDriver { $0.receive(frame, from: peer) }
   }
 

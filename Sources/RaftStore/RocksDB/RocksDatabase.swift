@@ -6,7 +6,7 @@ import RaftCore
 ///
 /// `@unchecked Sendable`: the library's handle may be used from all threads; the batch that is used again and again belongs
 /// to whoever writes, which is one thread at a time.
-final class RocksDatabase: @unchecked Sendable {
+package final class RocksDatabase: @unchecked Sendable {
   let path: String
   private let handle: OpaquePointer
   private let options: OpaquePointer
@@ -15,7 +15,24 @@ final class RocksDatabase: @unchecked Sendable {
   private let reading: OpaquePointer
   private let batch: OpaquePointer
 
-  init(at path: String, hasLog: Bool, cacheBytes: Int, writeBufferBytes: Int) throws(StoreError) {
+  /// What differs from one database to the next.
+  package struct Options {
+    /// Whether there is a write-ahead log; without one, only a flush makes anything durable.
+    var hasLog: Bool
+    var cacheBytes: Int
+    var writeBufferBytes: Int
+
+    package init(hasLog: Bool, cacheBytes: Int, writeBufferBytes: Int) {
+      self.hasLog = hasLog
+      self.cacheBytes = cacheBytes
+      self.writeBufferBytes = writeBufferBytes
+    }
+  }
+
+  package init(at path: String, _ settings: Options) throws(StoreError) {
+    let (hasLog, cacheBytes, writeBufferBytes) = (
+      settings.hasLog, settings.cacheBytes, settings.writeBufferBytes
+    )
     self.path = path
     options = rocksdb_options_create()
     rocksdb_options_set_create_if_missing(options, 1)
@@ -88,7 +105,8 @@ final class RocksDatabase: @unchecked Sendable {
     return Bytes(UnsafeRawBufferPointer(start: start, count: count))
   }
 
-  func write(_ changes: WriteBatch, isSynced: Bool) throws(StoreError) {
+  /// Makes all changes of the batch.
+  package func write(_ changes: WriteBatch, isSynced: Bool) throws(StoreError) {
     rocksdb_writebatch_clear(batch)
     for operation in changes.operations {
       switch operation {
@@ -181,9 +199,14 @@ final class RocksDatabase: @unchecked Sendable {
 /// A RocksDB database as an ordered store.
 public struct RocksBackend: OrderedStore {
   let database: RocksDatabase
+  /// Held as long as the database is open.
+  private let folder: VolumeFolder
   private var copies = 0
 
-  init(_ database: RocksDatabase) { self.database = database }
+  init(_ database: RocksDatabase, in folder: VolumeFolder) {
+    self.database = database
+    self.folder = folder
+  }
 
   /// The value of `key`; nil if there is none.
   public func get(_ key: Bytes) throws(StoreError) -> Bytes? { try database.get(key) }
@@ -196,6 +219,11 @@ public struct RocksBackend: OrderedStore {
   /// Visits the pairs with `lower <= key < upper` in ascending order.
   public func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) throws(StoreError) {
     try database.scan(from: lower, to: upper, visit)
+  }
+
+  /// Makes all changes of the batch, and returns once they are on the device: one write to the log, and one sync.
+  public mutating func commit(_ batch: WriteBatch) throws(StoreError) {
+    try database.write(batch, isSynced: true)
   }
 
   /// Returns once the write-ahead log is on the device.
