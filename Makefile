@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak bench-core docs demo demo-stop clean
+.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture bench-core bench-store docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -40,10 +40,21 @@ soak: ## Simulate clusters with fresh seeds for as long as it is let, or until a
 	@Scripts/prerequisites.sh
 	@Scripts/simulate.sh forever
 
+torture: ## Cut the power of nodes with databases while clients write, ROUNDS times (200)
+	@Scripts/prerequisites.sh
+	swift build --build-tests
+	TORTURE_ROUNDS=$(or $(ROUNDS),200) swift test --skip-build --disable-xctest --filter 'TortureTests'
+
 bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program: --check, --only TEXT, --rounds COUNT
 	@Scripts/prerequisites.sh
 	@swift build --package-path Benchmarks --configuration release --product bench-core
 	@SWIFT_VERSION_LINE="$$(swift --version 2>/dev/null | head -n 1)" Benchmarks/.build/release/bench-core $(ARGUMENTS)
+
+bench-store: ## Compare durable writes of one node with RocksDB alone; ARGUMENTS go to the program
+	@Scripts/prerequisites.sh
+	@swift build --configuration release --product raftnode
+	@swift build --configuration release --product bench-store
+	@.build/release/bench-store $(ARGUMENTS)
 
 docs: ## Build the documentation of RaftCore; a warning is an error. Ends with the folder that it is in.
 	@Scripts/prerequisites.sh

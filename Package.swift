@@ -25,6 +25,7 @@ let package = Package(
     .library(name: "RaftSimulation", targets: ["RaftSimulation"]),
     .executable(name: "raftnode", targets: ["raftnode"]),
     .executable(name: "raftsim", targets: ["raftsim"]),
+    .library(name: "RaftBench", targets: ["RaftBench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -38,8 +39,11 @@ let package = Package(
     // named, also what it would get through another one: a build compiles a target again when one that is named has
     // changed. If `raftnode` named RaftKV alone, it would go on using the layout that a type of RaftServer had before.
     .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
-    .target(name: "RaftStore", dependencies: ["RaftCore"], swiftSettings: settings),
-    .target(name: "RaftTransport", dependencies: ["RaftCore"], swiftSettings: settings),
+    .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
+    .target(name: "RaftStore", dependencies: ["RaftCore", "CRocksDB"], swiftSettings: settings),
+    // A header of the C library that Swift's module of it leaves out.
+    .systemLibrary(name: "CEpoll"),
+    .target(name: "RaftTransport", dependencies: ["RaftCore", "CEpoll"], swiftSettings: settings),
     .target(
       name: "RaftServer", dependencies: ["RaftCore", "RaftStore", "RaftTransport"], swiftSettings: settings),
     .target(
@@ -54,6 +58,11 @@ let package = Package(
         "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", argumentParser, logging,
       ],
       swiftSettings: settings),
+
+    .target(name: "RaftBench", swiftSettings: settings),
+    .executableTarget(
+      name: "bench-store", dependencies: ["RaftCore", "RaftStore", "RaftBench", argumentParser],
+      path: "Benchmarks/Store", swiftSettings: settings),
 
     .executableTarget(
       name: "raftsim", dependencies: ["RaftCore", "RaftServer", "RaftSimulation", argumentParser],
@@ -75,6 +84,7 @@ let package = Package(
 
     .testTarget(
       name: "RaftCoreTests", dependencies: ["RaftCore"], exclude: ["Scripts"], swiftSettings: settings),
+    .testTarget(name: "RaftBenchTests", dependencies: ["RaftBench"], swiftSettings: settings),
     .testTarget(name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
     .testTarget(
       name: "RaftTransportTests", dependencies: ["RaftCore", "RaftTransport"], swiftSettings: settings),

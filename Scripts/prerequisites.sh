@@ -10,6 +10,7 @@ done
 # Swift links with the system's C and C++ libraries.
 compgen -G '/usr/include/stdio.h' >/dev/null || missing+=(libc6-dev)
 compgen -G '/usr/include/c++/*/cstdlib' >/dev/null || missing+=(g++)
+compgen -G '/usr/include/rocksdb/c.h' >/dev/null || missing+=(librocksdb-dev)
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing: ${missing[*]}"

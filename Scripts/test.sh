@@ -17,6 +17,11 @@ fi
 # Simulated clusters, in a release build: a fixed set of seeds, then fresh ones for a minute.
 if [ $# -eq 0 ]; then Scripts/simulate.sh 60; fi
 
+# Everything that runs processes is run with either store; the memory store's turn comes with all other tests.
+if [ $# -eq 0 ]; then
+  RAFTNODE_TEST_STORE=database swift test --skip-build --disable-xctest --no-parallel --filter 'EndToEndTests\.'
+fi
+
 log=.build/test.log
 status=0
 # One after the other: a simulation that takes both processors would make tests with real sockets and deadlines fail.

@@ -47,7 +47,7 @@ def read_mutants():
             title, file, *lines = block.split("\n")
             old = "\n".join(line[1:] for line in lines if line.startswith("-"))
             new = "\n".join(line[1:] for line in lines if line.startswith("+"))
-            if not old or not new:
+            if not old or not any(line.startswith("+") for line in lines):
                 sys.exit(f"'{title}' is not written as a title, a file, lines to take away and lines to put there")
             path = prefix + file
             yield title, path.split("/")[0], path, old, new

@@ -18,7 +18,7 @@ struct Arguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Where data is kept: memory, or database. This version has the memory store only. (default: memory)",
+      "Where data is kept: memory, or database, which outlives the process. (default: memory)",
       valueName: "kind"))
   var store: String?
 
@@ -35,8 +35,28 @@ struct Arguments: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The node's directory. The memory store writes nothing there. (default: ./data)", valueName: "dir"))
+      "The node's directory, for this node alone. The memory store writes nothing there. (default: ./data)",
+      valueName: "dir"))
   var volume: String?
+
+  @Flag(
+    help:
+      "Acknowledge writes before they are on the disk. A crash of the machine may lose them: for throw-away data only."
+  )
+  var noSync: Bool = false
+
+  @Option(
+    help: ArgumentHelp(
+      "How much memory the database uses to keep what was read; \(LaunchPlan.cacheBytesRange). (default: 33554432)",
+      valueName: "bytes"))
+  var cacheBytes: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much the database gathers in memory before it writes a file; \(LaunchPlan.writeBufferBytesRange). "
+        + "(default: 16777216)",
+      valueName: "bytes"))
+  var writeBufferBytes: String?
 
   @Option(
     name: .shortAndLong,

@@ -27,15 +27,17 @@ struct EventLog: Sendable {
     var lines = endPeriod(at: now)
     let line = Line(level: Self.level(of: event), message: event.description)
     switch event {
-    case .refused, .violation, .notAMember, .foundersDiffer:
+    case .refused, .violation, .joinWaits, .joinRefused, .foundersDiffer:
       guard !logged.contains(line.message) else { return lines }
       guard logged.count < Self.noticesMax else {
         suppressed += 1
         return lines
       }
       logged.append(line.message)
-    case .waiting, .founded, .roleChanged, .leaderChanged, .memberReachable, .memberUnreachable,
-      .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .storeFailed, .stopped:
+    case .waiting, .founded, .hintFailed, .joining, .joined, .configurationChanged, .removed, .roleChanged,
+      .leaderChanged, .memberReachable, .memberUnreachable,
+      .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .resumed, .replaying, .recovered, .storeFailed,
+      .stopped:
       break
     }
     lines.append(line)
@@ -54,11 +56,15 @@ struct EventLog: Sendable {
 
   static func level(of event: ReplicaEvent) -> Logger.Level {
     switch event {
-    case .waiting, .founded, .memberReachable, .snapshotInstalled, .stopped: .info
+    case .waiting, .founded, .joining, .joined, .joinWaits, .configurationChanged, .resumed, .replaying,
+      .recovered, .memberReachable, .snapshotInstalled, .stopped:
+      .info
     case .roleChanged(let role, _): role == .candidate ? .debug : .info
     case .leaderChanged(let address, _): address == nil ? .notice : .info
-    case .memberUnreachable, .memberLeftBehind, .foundersDiffer, .refused, .violation: .warning
-    case .notAMember, .unreadableEntry: .error
+    case .memberUnreachable, .memberLeftBehind, .foundersDiffer, .joinRefused, .hintFailed, .refused,
+      .violation:
+      .warning
+    case .unreadableEntry, .removed: .error
     case .storeFailed: .critical
     }
   }

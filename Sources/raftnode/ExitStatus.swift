@@ -8,8 +8,8 @@ enum ExitStatus: Int32, CaseIterable {
   case unavailable = 69
   /// The store failed; what it holds is not trusted any more.
   case storeFailed = 74
-  /// The peers form a running cluster, and this node is not a member of it.
-  case notAMember = 77
+  /// The node was removed from its cluster.
+  case removed = 77
 
   /// What the help says about it.
   var explanation: String {
@@ -18,7 +18,7 @@ enum ExitStatus: Int32, CaseIterable {
     case .usage: "wrong or contradictory options"
     case .unavailable: "cannot listen at --ip: in use, not permitted, or no address of this machine"
     case .storeFailed: "the store failed"
-    case .notAMember: "the peers form a running cluster without this node"
+    case .removed: "the node was removed from its cluster"
     }
   }
 }

@@ -8,8 +8,16 @@ struct LaunchPlan: Hashable, Sendable {
   let address: Endpoint
   /// The other nodes, without itself, in the order given.
   let peers: [Endpoint]
+  /// Where data is kept.
+  let store: StoreKind
   /// The node's directory.
   let volume: String
+  /// Whether writes are synced before they are acknowledged.
+  let isSynced: Bool
+  /// How much memory the database uses to keep what was read, in bytes.
+  let cacheBytes: Int
+  /// How much the database gathers in memory before it writes a file, in bytes.
+  let writeBufferBytes: Int
   /// A peer silent for so long is reported as unreachable.
   let unreachableMilliseconds: Int
   /// The shortest time without a leader after which the node campaigns.
@@ -38,6 +46,8 @@ struct LaunchPlan: Hashable, Sendable {
   static let valueBytesRange = OptionRange(values: 1...(16 << 20), unit: .bytes)
   static let requestBytesRange = OptionRange(values: 1024...(128 << 20), unit: .bytes)
   static let logBytesRange = OptionRange(values: (64 << 20)...(1 << 40), unit: .bytes)
+  static let cacheBytesRange = OptionRange(values: (1 << 20)...(1 << 40), unit: .bytes)
+  static let writeBufferBytesRange = OptionRange(values: (1 << 20)...(1 << 30), unit: .bytes)
   static let clientsRange = OptionRange(values: 1...1_000_000, unit: .connections)
 
   /// Checks what the command line says.
@@ -49,9 +59,19 @@ struct LaunchPlan: Hashable, Sendable {
     }
     address = try Self.endpoint(ip, of: "--ip")
     peers = try Self.peers(arguments.peers, own: address)
-    try Self.checkStore(arguments)
+    store = try Self.store(arguments)
     volume = arguments.volume ?? "./data"
     guard !volume.isEmpty else { throw UsageError("--volume is empty; it must name a directory") }
+    cacheBytes = try Self.cacheBytesRange.read(arguments.cacheBytes, of: "--cache-bytes", default: 32 << 20)
+    writeBufferBytes = try Self.writeBufferBytesRange.read(
+      arguments.writeBufferBytes, of: "--write-buffer-bytes", default: 16 << 20)
+    isSynced = !arguments.noSync
+    for (option, isGiven) in [
+      ("--no-sync", arguments.noSync), ("--cache-bytes", arguments.cacheBytes != nil),
+      ("--write-buffer-bytes", arguments.writeBufferBytes != nil),
+    ] where isGiven && store == .memory {
+      throw UsageError("\(option) has a meaning only with --store database")
+    }
     unreachableMilliseconds = try Self.timeoutRange.read(arguments.timeout, of: "--timeout", default: 1_000)
     electionMilliseconds = try Self.electionTimeoutRange.read(
       arguments.electionTimeout, of: "--election-timeout", default: 300)
@@ -108,8 +128,7 @@ struct LaunchPlan: Hashable, Sendable {
     return peers
   }
 
-  /// Refuses contradictions first: someone who wrote one should hear of it whatever this version supports.
-  private static func checkStore(_ arguments: Arguments) throws(UsageError) {
+  private static func store(_ arguments: Arguments) throws(UsageError) -> StoreKind {
     let flag = arguments.databaseFlag ? "-d" : "--database"
     let wantsDatabase = arguments.databaseFlag || arguments.database != nil
     switch arguments.store {
@@ -117,18 +136,16 @@ struct LaunchPlan: Hashable, Sendable {
       if let name = arguments.database, !name.isEmpty {
         throw UsageError("--database takes a name ('\(name)') only together with --store database")
       }
+      return wantsDatabase ? .durable : .memory
     case "memory":
       guard !wantsDatabase else {
         throw UsageError("--store memory and \(flag) contradict each other; give one")
       }
+      return .memory
     case "database":
-      break
+      return .durable
     case let other?:
       throw UsageError("--store is '\(other)'; it must be memory or database")
-    }
-    guard arguments.store != "database", !wantsDatabase else {
-      let given = arguments.store == "database" ? "--store database" : flag
-      throw UsageError("\(given): this version has no database store; leave it out to keep data in memory")
     }
   }
 }

@@ -28,6 +28,22 @@ extension LaunchPlan {
     return options
   }
 
+  /// Where the log is kept.
+  var replicaStore: ReplicaStore {
+    switch store {
+    case .memory:
+      // Nodes on one machine may share the directory.
+      let name = address.description.map { $0 == "/" || $0 == ":" ? "_" : $0 }
+      return .memory(hint: "\(volume)/members-of-\(String(name))")
+    case .durable:
+      var options = VolumeOptions(path: volume)
+      options.cacheBytes = cacheBytes
+      options.writeBufferBytes = writeBufferBytes
+      options.isSynced = isSynced
+      return .durable(options)
+    }
+  }
+
   /// The options of the client protocol.
   var clientOptions: JSONProtocolOptions {
     var options = JSONProtocolOptions()
@@ -60,22 +76,39 @@ struct Launcher {
     do {
       replica = try await Replica.start(
         KeyValueMachine(backend: MemoryBackend()), at: plan.address.description,
-        peers: plan.peers.map(\.description), options: plan.replicaOptions,
+        peers: plan.peers.map(\.description), store: plan.replicaStore, options: plan.replicaOptions,
         clients: try JSONClientHandler<Machine>.accepting(plan.clientOptions))
     } catch let error as TransportError {
       StandardError.write("raftnode: --ip: \(error)")
       return .unavailable
+    } catch let error as StoreError {
+      StandardError.write("raftnode: --volume \(plan.volume): \(error)")
+      return .storeFailed
     } catch {
       StandardError.write("raftnode: \(error)")
       return .usage
     }
     let id = await replica.status().id
     logger.info("node \(id) listens at \(replica.address)")
-    logger.notice(
-      "memory store: data is lost when a majority of the nodes stops, and a stopped node cannot come back")
+    tellOfStore()
     let stopping = Task { [logger] in await Self.stop(replica, on: signals, logger) }
     defer { stopping.cancel() }
     return await follow(replica)
+  }
+
+  private func tellOfStore() {
+    switch (plan.store, plan.isSynced) {
+    case (.memory, _):
+      logger.notice(
+        """
+        memory store: a node that stops forgets everything and is given it again by the others when it is back; \
+        data is lost if half of the nodes are gone at a time
+        """)
+    case (.durable, true): logger.info("database store in \(plan.volume)")
+    case (.durable, false):
+      logger.warning(
+        "database store in \(plan.volume) WITHOUT SYNC: a crash of the machine may lose acknowledged writes")
+    }
   }
 
   /// The first signal stops the node in order, a second one at once.
@@ -94,10 +127,10 @@ struct Launcher {
     var status = ExitStatus.success
     var log = EventLog()
     for await event in replica.events {
-      if case .notAMember = event {
+      if case .removed = event {
         // Why the process ends is said whatever the level of the log is.
         if status == .success { StandardError.write("raftnode: \(event)") }
-        status = .notAMember
+        status = .removed
         Task { await replica.stop() }
         continue
       }

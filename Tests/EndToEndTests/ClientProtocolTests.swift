@@ -51,7 +51,7 @@ extension EndToEnd {
           let status = try #require(try node.status())
           #expect(status.role == (node === leader ? "leader" : "follower"))
           #expect(Set(status.members.map(\.address)) == Set(cluster.nodes.map(\.address)))
-          #expect(try node.ask(Request.status).fields["store"] as? String == "memory")
+          #expect(try node.ask(Request.status).fields["store"] as? String == StoreChoice.ofThisRun.rawValue)
         }
       }
     }

@@ -82,7 +82,7 @@ extension EndToEnd {
       "can be started again at once at the same port, however it ended",
       arguments: [SIGTERM, SIGINT, SIGKILL])
     func restartsAtOnce(signal: Int32) async throws {
-      try await withNode { node in
+      try await withNode(store: .memory) { node in
         for _ in 0..<3 {
           // Connections that the node closes itself would keep the port from one that does not ask to reuse it.
           let open = try (0..<20).map { _ in try node.connect() }

@@ -1,4 +1,5 @@
 import Logging
+import RaftCore
 import RaftKV
 import RaftServer
 import RaftTransport
@@ -55,20 +56,34 @@ struct OriginalCommandLineTests {
   }
 
   @Test(
-    "every spelling of the database store is understood, and refused by one line as not in this version",
+    "every spelling of the database store is understood",
     arguments: [
       ["--store", "database"], ["--store=database"], ["-d"], ["--database"], ["--store", "database", "-d"],
       ["--store", "database", "--database"], ["--store", "database", "--database", "name"],
-      ["--store", "database", "--database=name"], ["--store", "database", "--volume", "dir"],
-      ["-d", "--volume", "dir"],
+      ["--store", "database", "--database=name"], ["--store", "database", "--volume", "./data"],
+      ["-d", "--volume", "./data"],
     ])
   func database(_ spelling: [String]) throws {
-    guard case .refuse(let line) = Invocation(["--ip", "h:1"] + spelling) else {
-      Issue.record("\(spelling) is not refused")
+    let plan = try plan("--ip", "h:1", "-d")
+    #expect(plan.store == .durable)
+    #expect(plan.isSynced)
+    #expect(Invocation(["--ip", "h:1"] + spelling) == .run(plan))
+    #expect(Invocation(spelling + ["--ip", "h:1"]) == .run(plan))
+  }
+
+  @Test(
+    "what only a database has is refused for the memory store",
+    arguments: [["--no-sync"], ["--cache-bytes", "1048576"], ["--write-buffer-bytes", "1048576"]])
+  func databaseOptions(_ option: [String]) throws {
+    guard case .refuse(let line) = Invocation(["--ip", "h:1"] + option) else {
+      Issue.record("\(option) is not refused")
       return
     }
-    #expect(line.contains("this version has no database store"))
-    #expect(Invocation(spelling + ["--ip", "h:1"]) == .refuse(line))
+    #expect(line.contains("\(option[0]) has a meaning only with --store database"))
+    guard case .run = Invocation(["--ip", "h:1", "-d"] + option) else {
+      Issue.record("\(option) is refused with -d")
+      return
+    }
   }
 }
 

@@ -23,49 +23,56 @@ struct FoundingTests {
   @Test("a node without peers founds a cluster of one")
   func alone() {
     let founding = Founding(own: member(1, "a:1"), peers: [])
-    #expect(founding.decide(now: 0) == .found([member(1, "a:1")]))
+    #expect(founding.decide() == .found([member(1, "a:1")]))
   }
 
   @Test("founding waits for all listed nodes, and names those that are missing")
   func waitsForAll() {
     var founding = Founding(own: member(1, "a:1"), peers: ["c:1", "b:1", "a:1"])
-    #expect(founding.decide(now: 0) == .wait(for: ["b:1", "c:1"]))
-    #expect(founding.met(identity(2, "b:1", founders: all), at: "b:1", now: 0) == nil)
-    #expect(founding.decide(now: 0) == .wait(for: ["c:1"]))
-    #expect(founding.met(identity(3, "c:1", founders: all), at: "c:1", now: 0) == nil)
-    #expect(founding.decide(now: 0) == .found([member(1, "a:1"), member(2, "b:1"), member(3, "c:1")]))
+    #expect(founding.decide() == .wait(for: ["b:1", "c:1"]))
+    #expect(founding.met(identity(2, "b:1", founders: all), at: "b:1") == nil)
+    #expect(founding.decide() == .wait(for: ["c:1"]))
+    #expect(founding.met(identity(3, "c:1", founders: all), at: "c:1") == nil)
+    #expect(founding.decide() == .found([member(1, "a:1"), member(2, "b:1"), member(3, "c:1")]))
   }
 
   @Test("a node that went away again is waited for again")
   func waitsAgain() {
     var founding = Founding(own: member(1, "a:1"), peers: ["b:1"])
-    _ = founding.met(identity(2, "b:1", founders: ["a:1", "b:1"]), at: "b:1", now: 0)
+    _ = founding.met(identity(2, "b:1", founders: ["a:1", "b:1"]), at: "b:1")
     founding.lost("b:1")
-    #expect(founding.decide(now: 0) == .wait(for: ["b:1"]))
+    #expect(founding.decide() == .wait(for: ["b:1"]))
   }
 
   @Test("only the node with the lowest address founds")
   func lowestFounds() {
     var founding = Founding(own: member(2, "b:1"), peers: ["a:1"])
-    _ = founding.met(identity(1, "a:1", founders: ["a:1", "b:1"]), at: "a:1", now: 0)
-    #expect(founding.decide(now: 0) == .wait(for: []))
+    _ = founding.met(identity(1, "a:1", founders: ["a:1", "b:1"]), at: "a:1")
+    #expect(founding.decide() == .wait(for: []))
   }
 
   @Test("nodes started with different sets found nothing, and say so")
   func differentSets() {
     var founding = Founding(own: member(1, "a:1"), peers: ["b:1"])
-    #expect(founding.met(identity(2, "b:1", founders: all), at: "b:1", now: 0) == all)
-    #expect(founding.decide(now: 0) == .wait(for: ["b:1"]))
+    #expect(founding.met(identity(2, "b:1", founders: all), at: "b:1") == all)
+    #expect(founding.decide() == .wait(for: ["b:1"]))
   }
 
-  @Test("a node that meets a running cluster waits for its word, then gives up")
+  @Test("a node that meets a running cluster asks to be let in")
   func runningCluster() {
     var founding = Founding(own: member(1, "a:1"), peers: ["b:1"])
-    _ = founding.met(identity(2, "b:1", founders: [], cluster: 9), at: "b:1", now: 100)
-    #expect(founding.decide(now: 100) == .wait(for: ["b:1"]))
-    #expect(founding.awaitsVerdict)
-    let later = 100 + Founding.verdictMilliseconds
-    #expect(founding.decide(now: later) == .refused(cluster: ClusterID(9), address: "b:1"))
+    _ = founding.met(identity(2, "b:1", founders: [], cluster: 9), at: "b:1")
+    #expect(founding.decide() == .join([.init(node: NodeID(2), address: "b:1")]))
+    founding.lost("b:1")
+    #expect(founding.decide() == .wait(for: ["b:1"]))
+  }
+
+  @Test("a node that was in a cluster before never founds one, not even alone")
+  func remembering() {
+    var founding = Founding(own: member(1, "a:1"), peers: [], mustJoin: true)
+    #expect(founding.decide() == .join([]))
+    _ = founding.met(identity(2, "b:1", founders: [], cluster: 9), at: "b:1")
+    #expect(founding.decide() == .join([.init(node: NodeID(2), address: "b:1")]))
   }
 
   @Test("what founders are told survives the wire")

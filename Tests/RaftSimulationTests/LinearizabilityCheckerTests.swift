@@ -129,6 +129,36 @@ struct LinearizabilityCheckerTests {
     #expect(wrongOperation(read(1, 2, 3), write(1, 4, .unknown)) == 0)
   }
 
+  @Test(
+    "a write of unknown outcome that was seen and overwritten does not happen again for another unknown one")
+  func unknownChain() {
+    let unknown = write(1, 1, .unknown)
+    let chained = Operation(
+      client: 4, invocation: 1, input: .compareAndSet("x", expected: 1, new: 2), ending: .unknown)
+    #expect(verdict(unknown, chained, write(0, 3, done(4)), read(2, 5, 6)) == .linearizable)
+    #expect(wrongOperation(unknown, chained, read(1, 1, 2), write(0, 3, done(4)), read(2, 5, 6)) == 4)
+    #expect(
+      verdict(unknown, unknown, chained, read(1, 1, 2), write(0, 3, done(4)), read(2, 5, 6)) == .linearizable)
+  }
+
+  @Test("a value that no one read may be what kept a comparison from succeeding")
+  func unseenValue() {
+    let first = write(1, 1, done(3))
+    let changed = compareAndSet(1, 2, 4, .compared(true), 5)
+    let failed = compareAndSet(2, 3, 6, .compared(false), 7)
+    #expect(verdict(first, changed, failed, write(9, 1, done(20))) == .linearizable)
+    #expect(verdict(first, changed, failed, write(9, 1, .unknown)) == .linearizable)
+    #expect(wrongOperation(first, changed, failed, write(9, 8, done(20))) == 2)
+    #expect(wrongOperation(first, changed, failed) == 2)
+  }
+
+  @Test("a write of unknown outcome that was seen and overwritten does not make a later comparison fail")
+  func unknownAgain() {
+    let failed = compareAndSet(1, 5, 5, .compared(false), 6)
+    #expect(verdict(write(2, 1, .unknown), write(1, 3, done(4)), failed) == .linearizable)
+    #expect(wrongOperation(write(2, 1, .unknown), read(2, 1, 2), write(1, 3, done(4)), failed) == 3)
+  }
+
   @Test("what one key does says nothing of another")
   func keys() {
     #expect(verdict(write(1, 1, done(2)), read(nil, 3, 4, key: "y")) == .linearizable)

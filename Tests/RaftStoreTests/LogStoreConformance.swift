@@ -1,3 +1,4 @@
+import Foundation
 import RaftCore
 import RaftStore
 import Testing
@@ -6,6 +7,7 @@ import Testing
 enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
   case memory
   case durable
+  case rocksDB
 
   var testDescription: String { rawValue }
 }
@@ -13,18 +15,22 @@ enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 /// A store with the replica that writes to it.
 struct StoreUnderTest {
   var node: WritingNode
-  private let device: FaultyDevice?
+  private var device: FaultyDevice?
+  private var folder: TestFolder?
 
   /// An empty store.
   init(_ kind: StoreKind) throws {
     switch kind {
     case .memory:
-      device = nil
       node = try WritingNode(MemoryLogStore())
     case .durable:
       let device = FaultyDevice()
       self.device = device
       node = try WritingNode(device.store())
+    case .rocksDB:
+      let folder = try TestFolder()
+      self.folder = folder
+      node = try WritingNode(Volume.open(VolumeOptions(path: folder.path + "/volume")))
     }
   }
 
@@ -36,9 +42,31 @@ struct StoreUnderTest {
 
   /// What would be found if the node were started anew.
   func state() throws -> StoredState? {
+    if let folder {
+      // What is in the files at this instant, while another process has them open, is what a crash would leave.
+      return try withExtendedLifetime(folder) {
+        let copy = folder.path + "/copy-\(UUID().uuidString)"
+        try FileManager.default.copyItem(atPath: folder.path + "/volume", toPath: copy)
+        var store: any LogStore & SnapshotStore = try Volume.open(VolumeOptions(path: copy))
+        return try StoredState(&store)
+      }
+    }
     var store = device?.restarted().store() ?? node.store
     return try StoredState(&store)
   }
+}
+
+/// A folder that is gone when nobody refers to it any more.
+final class TestFolder {
+  let path: String
+
+  init() throws {
+    let url = FileManager.default.temporaryDirectory.appending(path: "raftstore-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    path = url.path
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 @Suite("What every log store does with the log")

@@ -15,27 +15,31 @@ struct Founding: Sendable {
     case wait(for: [String])
     /// Found the cluster of these members.
     case found([Member])
-    /// A peer is in a running cluster, and did not take this node for one of its founders.
-    case refused(cluster: ClusterID, address: String)
+    /// These nodes are in a running cluster: ask one of them to be let in.
+    case join([RemoteMember])
   }
 
   let own: Member
   /// All addresses that the node was started with, its own included; sorted, each once.
   let founders: [String]
+  /// Whether the node has been in a cluster before: it never founds one then.
+  let mustJoin: Bool
   private var peers: [Peer] = []
 
   private struct Peer: Sendable {
     let identity: LocalIdentity
     let address: String
-    let metAt: UInt64
   }
 
-  /// How long a member of a cluster has to say that this node is one of its founders, in milliseconds. Founding takes
-  /// a moment to reach everybody, and a node that meets a founder before it hears of it must not give up.
-  static let verdictMilliseconds: UInt64 = 5_000
+  /// A node of a running cluster.
+  struct RemoteMember: Hashable, Sendable {
+    let node: NodeID
+    let address: String
+  }
 
-  init(own: Member, peers: [String]) {
+  init(own: Member, peers: [String], mustJoin: Bool = false) {
     self.own = own
+    self.mustJoin = mustJoin
     var sorted: [String] = []
     for address in ([own.address] + peers).sorted() where address != sorted.last { sorted.append(address) }
     founders = sorted
@@ -45,22 +49,21 @@ struct Founding: Sendable {
   var peerAddresses: [String] { founders.filter { $0 != own.address } }
 
   /// A peer was met. Returns the other set of addresses, if it was started with one.
-  mutating func met(_ identity: LocalIdentity, at address: String, now: UInt64) -> [String]? {
+  mutating func met(_ identity: LocalIdentity, at address: String) -> [String]? {
     peers.removeAll { $0.address == address }
     let place = peers.firstIndex { $0.address > address } ?? peers.count
-    peers.insert(Peer(identity: identity, address: address, metAt: now), at: place)
+    peers.insert(Peer(identity: identity, address: address), at: place)
     return identity.cluster == nil && identity.founders != founders ? identity.founders : nil
   }
 
   /// The connection to a peer broke: it is no longer present.
   mutating func lost(_ address: String) { peers.removeAll { $0.address == address } }
 
-  /// What is to be done at `now` milliseconds.
-  func decide(now: UInt64) -> Decision {
-    for peer in peers {
-      if let cluster = peer.identity.cluster, now >= peer.metAt + Self.verdictMilliseconds {
-        return .refused(cluster: cluster, address: peer.address)
-      }
+  /// What is to be done.
+  func decide() -> Decision {
+    let members = peers.filter { $0.identity.cluster != nil }
+    guard members.isEmpty, !mustJoin else {
+      return .join(members.map { RemoteMember(node: $0.identity.node, address: $0.address) })
     }
     let missing = peerAddresses.filter { address in
       !peers.contains {
@@ -71,9 +74,6 @@ struct Founding: Sendable {
     return .found(
       [own] + peers.map { Member(id: $0.identity.node, address: $0.address, store: $0.identity.store) })
   }
-
-  /// Whether a peer is in a cluster already, so that its verdict is awaited.
-  var awaitsVerdict: Bool { peers.contains { $0.identity.cluster != nil } }
 }
 
 /// What a founder tells the other founders.

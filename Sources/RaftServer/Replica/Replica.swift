@@ -1,12 +1,26 @@
 import Dispatch
 import Glibc
 import RaftCore
+import RaftStore
 import RaftTransport
 
 /// Where a replica keeps its log.
 public enum ReplicaStore: Hashable, Sendable {
   /// In the memory of the process. An acknowledged write is in the memory of a majority; a restarted node is a new one.
-  case memory
+  ///
+  /// In the file `hint`, if one is named, the node writes down where the others are: after a restart it then joins them
+  /// again, and never founds a cluster of its own.
+  case memory(hint: String? = nil)
+  /// On stable storage, in a directory of the node's own. An acknowledged write is durable on a majority; a restarted node
+  /// is itself again.
+  case durable(VolumeOptions)
+
+  fileprivate var kind: StoreKind {
+    switch self {
+    case .memory: .memory
+    case .durable: .durable
+    }
+  }
 }
 
 /// How current a read must be.
@@ -42,9 +56,10 @@ public final class Replica<Machine: StateMachine>: Sendable {
   ///   - clients: Takes a connection of a client and its first bytes, on the loop; nil refuses clients.
   /// - Returns: A replica that listens. It is ready for requests once ``ReplicaEvent/founded(cluster:members:)`` comes;
   ///   until then they are refused as not ready.
-  /// - Throws: `EndpointError`, ``ReplicaOptionsError`` or `TransportError`.
+  /// - Throws: `EndpointError`, ``ReplicaOptionsError``, `TransportError`, or `StoreError` if the store cannot be opened or
+  ///   what it holds is damaged.
   public static func start(
-    _ machine: Machine, at address: String, peers: [String] = [], store: ReplicaStore = .memory,
+    _ machine: Machine, at address: String, peers: [String] = [], store: ReplicaStore = .memory(),
     options: ReplicaOptions = ReplicaOptions(),
     clients: (@Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler)? = nil
   ) async throws -> Replica<Machine> {
@@ -55,20 +70,56 @@ public final class Replica<Machine: StateMachine>: Sendable {
         faults: ["\(peers.count) peers are given; a cluster has at most \(Configuration.memberLimit) members"]
       )
     }
-    let replica = Replica(machine, endpoint: endpoint, peers: peers, options: try options.validated())
-    try await replica.listen(on: endpoint, clients: clients)
+    let loop = EventLoop()
+    let start = loop.milliseconds
+    let options = try options.validated()
+    var random = RandomSource(seed: options.seed ?? SystemRandomNumberGenerator().drawn())
+    let blank = Applier(machine, options: options)
+    var hint: MemberHint?
+    if case .memory(let path?) = store { hint = try MemberHint(at: path) }
+    let opened = try await open(
+      store, blank: blank, address: endpoint.description, newNode: NodeID(max(random.next(), 1)))
+    let replica = Replica(
+      opened, blank, endpoint: endpoint, peers: peers, hint: hint, options: options, random: random,
+      loop: loop)
+    try await replica.listen(on: endpoint, opened, since: start, clients: clients)
     return replica
   }
 
-  private init(_ machine: Machine, endpoint: Endpoint, peers: [String], options: ReplicaOptions) {
+  /// Opens the store, away from threads that others wait for.
+  private static func open(
+    _ store: ReplicaStore, blank: Applier<Machine>, address: String, newNode: NodeID
+  ) async throws -> OpenedStore<Machine> {
+    try await withCheckedThrowingContinuation {
+      (done: CheckedContinuation<OpenedStore<Machine>, any Error>) in
+      DispatchQueue(label: "raftnode.start").async {
+        do throws(StoreError) {
+          let opened: any LogStore & SnapshotStore
+          switch store {
+          case .memory: opened = MemoryLogStore()
+          case .durable(let options): opened = try Volume.open(options)
+          }
+          done.resume(
+            returning: try OpenedStore(opened, store.kind, blank: blank, address: address, newNode: newNode))
+        } catch {
+          done.resume(throwing: error)
+        }
+      }
+    }
+  }
+
+  private init(
+    _ opened: OpenedStore<Machine>, _ blank: Applier<Machine>, endpoint: Endpoint, peers: [String],
+    hint: MemberHint?, options: ReplicaOptions, random: RandomSource, loop: EventLoop
+  ) {
     address = endpoint.description
-    loop = EventLoop()
+    self.loop = loop
     let (events, continuation) = AsyncStream.makeStream(
       of: ReplicaEvent.self, bufferingPolicy: .bufferingNewest(1024))
     self.events = events
-    var system = SystemRandomNumberGenerator()
     host = ReplicaHost(
-      machine: machine, address: address, peers: peers, options: options, seed: options.seed ?? system.next(),
+      opened: opened, blank: blank, address: address, peers: peers, hint: hint, options: options,
+      random: random,
       loop: loop
     ) { event in
       continuation.yield(event)
@@ -77,7 +128,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
   }
 
   private func listen(
-    on endpoint: Endpoint,
+    on endpoint: Endpoint, _ opened: OpenedStore<Machine>, since start: UInt64,
     clients: (@Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler)?
   ) async throws {
     try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
@@ -86,6 +137,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
           try host.start(
             on: endpoint,
             accept: clients.map { clients in { [unowned self] in clients(self, $0, $1) } })
+          host.resume(opened, since: start)
           done.resume()
         } catch {
           done.resume(throwing: error)
@@ -216,4 +268,11 @@ public final class Replica<Machine: StateMachine>: Sendable {
 
   /// What the replica knows of itself and its cluster. To be asked on ``loop``.
   public var currentStatus: ReplicaStatus { host.status }
+}
+
+extension SystemRandomNumberGenerator {
+  fileprivate func drawn() -> UInt64 {
+    var generator = self
+    return generator.next()
+  }
 }

@@ -8,8 +8,26 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case foundersDiffer(address: String, theirs: [String], own: [String])
   /// The node is in a cluster now, as a founder of it.
   case founded(cluster: ClusterID, members: [String])
-  /// The peers form a cluster already, and this node is no member of it.
-  case notAMember(of: ClusterID, address: String)
+  /// The node carries on as a member of a cluster: it has found its state as of one entry, and a log that is known to be
+  /// committed through another one.
+  case resumed(cluster: ClusterID, members: [String], applied: LogIndex, through: LogIndex)
+  /// The log is being applied again. Comes once in a second.
+  case replaying(applied: LogIndex, through: LogIndex)
+  /// What was known to be committed is applied again: how many entries that were, and how long the start has taken until
+  /// then, in milliseconds.
+  case recovered(entries: Int, milliseconds: UInt64)
+  /// The node is in no cluster, and asks these to be let into theirs.
+  case joining(through: [String])
+  /// The cluster cannot let the node in right now; it asks again.
+  case joinWaits(reason: String)
+  /// The cluster does not let the node in, and somebody has to do something about that; it asks again.
+  case joinRefused(reason: String)
+  /// The node is in a cluster now, and catches up.
+  case joined(cluster: ClusterID, members: [String])
+  /// Who takes part has changed, as far as this node's log says.
+  case configurationChanged(Configuration)
+  /// The node was removed from its cluster.
+  case removed(from: ClusterID?)
   /// The node plays another part.
   case roleChanged(ReplicaRole, term: Term)
   /// Another leader is known, or none.
@@ -28,6 +46,8 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case violation(from: String, reason: String)
   /// A committed entry is in a format that this version does not read. Its effect is missing here.
   case unreadableEntry(at: LogIndex, reason: String)
+  /// The members could not be written down: after a restart the node may not find its cluster.
+  case hintFailed(reason: String)
   /// The store failed; the node stops.
   case storeFailed(reason: String)
   /// The node has stopped.
@@ -43,9 +63,23 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
         + "\(own.joined(separator: ", ")): all must name the same set"
     case .founded(let cluster, let members):
       "founded cluster \(cluster) of \(members.joined(separator: ", "))"
-    case .notAMember(let cluster, let address):
-      "\(address) is in the running cluster \(cluster), and this node is not a member of it: joining a running cluster "
-        + "is not supported by this version, and a node that lost its memory counts as a new one"
+    case .resumed(let cluster, let members, let applied, let through):
+      "back in cluster \(cluster) of \(members.joined(separator: ", ")): state as of entry \(applied), "
+        + "log committed through entry \(through)"
+    case .replaying(let applied, let through): "applying the log again: entry \(applied) of \(through)"
+    case .recovered(let entries, let milliseconds):
+      "recovered in \(milliseconds) ms: \(entries) entries of the log were applied again"
+    case .joining(let addresses):
+      addresses.isEmpty
+        ? "this node was in a cluster before: looking for its members"
+        : "asking to join the cluster of \(addresses.joined(separator: ", "))"
+    case .joinWaits(let reason): "not in the cluster yet: \(reason)"
+    case .joinRefused(let reason): "the cluster does not let this node in: \(reason)"
+    case .joined(let cluster, let members):
+      "joined cluster \(cluster) of \(members.joined(separator: ", ")): catching up"
+    case .configurationChanged(let configuration): configuration.words
+    case .removed(let cluster):
+      "this node was removed from cluster \(cluster.map { "\($0)" } ?? "it was in")"
     case .roleChanged(let role, let term): "now \(role.rawValue) in term \(term)"
     case .leaderChanged(let address?, let term): "\(address) leads term \(term)"
     case .leaderChanged(nil, let term): "no leader known in term \(term)"
@@ -57,8 +91,23 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
     case .refused(let address, let reason): "refused by or for \(address): \(reason)"
     case .violation(let address, let reason): "bad traffic from \(address): \(reason)"
     case .unreadableEntry(let index, let reason): "entry \(index) cannot be read by this version: \(reason)"
+    case .hintFailed(let reason): "the members are not written down: \(reason)"
     case .storeFailed(let reason): "the store failed, the node stops: \(reason)"
     case .stopped: "stopped"
     }
+  }
+}
+
+extension Configuration {
+  /// The members in words.
+  fileprivate var words: String {
+    func addresses(_ ids: [NodeID]) -> String {
+      ids.compactMap { member($0)?.address }.joined(separator: ", ")
+    }
+    var words = "the voters are \(addresses(voters))"
+    if isJoint { words += ", together with the former ones: \(addresses(outgoingVoters))" }
+    let others = learners.filter { !outgoingVoters.contains($0) }
+    if !others.isEmpty { words += "; learners: \(addresses(others))" }
+    return words
   }
 }

@@ -14,19 +14,31 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   let loop: EventLoop
   let options: ReplicaOptions
   let address: String
-  private let transport: DispatchTransport
-  private let report: @Sendable (ReplicaEvent) -> Void
-  private let machine: Machine
-  private var identity: LocalIdentity
-  private var store = MemoryLogStore()
-  private var random: RandomSource
+  let transport: DispatchTransport
+  let report: @Sendable (ReplicaEvent) -> Void
+  /// An applier that nothing was applied to.
+  let blank: Applier<Machine>
+  var identity: LocalIdentity
+  let disk: DiskQueue<Machine>
+  /// How many tasks the store is at, or has before it.
+  var tasksUnderWay = 0
+  /// Where the members are written down; nil if nowhere.
+  let hint: MemberHint?
+  /// The nodes around this one.
+  var around = Neighbourhood()
+  var joinTimer: LoopTimer?
+  /// The log that is applied again after a restart; nil once that is done.
+  var replay: Replay?
+  var random: RandomSource
   private var accept: ((StreamConnection, Bytes) -> any StreamHandler)?
 
   // A node is founding, then running, then stopped.
-  private var founding: Founding?
-  private var driver: Driver<Machine>?
-  private var founded: Founded?
-  private var isStopped = false
+  var founding: Founding?
+  /// Whether its founding is being made durable.
+  private var isFounding = false
+  var driver: Driver<Machine>?
+  var founded: Founded?
+  private(set) var isStopped = false
   /// Whether it is stopping: what is under way is finished, and nothing new is taken.
   private var isDraining = false
 
@@ -39,23 +51,36 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   private var lastWaiting: [String]?
 
   init(
-    machine: Machine, address: String, peers: [String], options: ReplicaOptions, seed: UInt64,
-    loop: EventLoop,
+    opened: OpenedStore<Machine>, blank: Applier<Machine>, address: String, peers: [String],
+    hint: MemberHint?,
+    options: ReplicaOptions, random: RandomSource, loop: EventLoop,
     report: @escaping @Sendable (ReplicaEvent) -> Void
   ) {
     self.loop = loop
     self.options = options
     self.address = address
     self.report = report
-    random = RandomSource(seed: seed)
-    let node = NodeID(max(random.next(), 1))
-    let founding = Founding(own: Member(id: node, address: address, store: .memory), peers: peers)
-    self.founding = founding
-    self.machine = machine
+    self.random = random
+    self.blank = blank
+    disk = DiskQueue(opened.store, isDetached: opened.kind == .durable, loop: loop)
+    let node = opened.identity.node
+    let remembered = opened.recovered == nil ? hint?.members ?? [] : []
+    var founders: [String] = []
+    if opened.recovered == nil {
+      let founding = Founding(
+        own: Member(id: node, address: address, store: opened.kind), peers: peers,
+        mustJoin: !remembered.isEmpty)
+      self.founding = founding
+      founders = founding.founders
+    }
     identity = LocalIdentity(
-      node: node, boot: random.next(), cluster: nil, address: address, founders: founding.founders,
-      store: .memory)
-    transport = DispatchTransport(loop: loop, options: options.transport, seed: random.next())
+      node: node, boot: self.random.next(),
+      cluster: opened.recovered.flatMap { _ in opened.identity.cluster },
+      address: address, founders: founders, store: opened.kind)
+    transport = DispatchTransport(loop: loop, options: options.transport, seed: self.random.next())
+    self.hint = hint
+    around.remembered = remembered
+    around.isJoining = opened.recovered != nil && opened.identity.isJoining
   }
 
   /// Opens the port and begins to look for the peers.
@@ -67,7 +92,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     transport.delegate = self
     transport.setIdentity(identity)
     try transport.listen(on: endpoint)
-    if let founding { transport.setPeers(founding.peerAddresses) }
+    refreshPeers()
     proceedWithFounding()
   }
 
@@ -108,15 +133,16 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     guard var status = driver?.status else {
       return ReplicaStatus(
         id: identity.node, clusterID: nil, address: address, role: .learner, term: .zero, leaderAddress: nil,
-        commitIndex: .zero, appliedIndex: .zero, store: .memory, members: [])
+        commitIndex: .zero, appliedIndex: .zero, store: identity.store, members: [])
     }
-    status.clusterID = founded?.cluster
+    status.clusterID = identity.cluster
+    status.store = identity.store
     return status
   }
 
   // MARK: - The loop
 
-  private var moment: Moment {
+  var moment: Moment {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return Moment(
@@ -126,14 +152,14 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   /// Runs one input of the driver: the time first, then the input; a flush follows once the loop's other events that
   /// are already there have had their turn, so that they share one batch.
-  private func withDriver<Result>(_ input: (inout Driver<Machine>) -> Result) -> Result? {
+  func withDriver<Result>(_ input: (inout Driver<Machine>) -> Result) -> Result? {
     guard driver != nil else { return nil }
     driver?.advance(to: moment)
     scheduleFlush()
     return driver?.run(input)
   }
 
-  private func scheduleFlush() {
+  func scheduleFlush() {
     guard !isFlushScheduled else { return }
     isFlushScheduled = true
     loop.async { [weak self] in
@@ -143,35 +169,33 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  private func flush() {
+  func flush() {
     guard driver != nil else { return }
     driver?.advance(to: moment)
     var hasMore = driver?.flush() ?? false
     // Appends leave before the leader's own write, and so in parallel with it.
     sendAll()
-    do {
-      while try performDiskTask() {
-        hasMore = driver?.flush() ?? false || hasMore
-        sendAll()
+    if disk.isDetached {
+      beginDiskTask()
+    } else {
+      do {
+        while try performDiskTask() {
+          hasMore = driver?.flush() ?? false || hasMore
+          sendAll()
+        }
+      } catch {
+        return fail(error)
       }
-    } catch {
-      return fail(error)
     }
     if hasMore { scheduleFlush() }
     if let deadline = driver?.nextDeadline { schedule(at: deadline) }
+    noticeConfiguration()
+    reportReplay()
     for event in driver?.effects.takeEvents() ?? [] { report(event) }
     for completion in driver?.takeCompletions() ?? [] { finish(completion) }
   }
 
-  /// Carries out the next task for the store. Returns whether there was one.
-  private func performDiskTask() throws(StoreError) -> Bool {
-    guard let task = driver?.takeDiskTask(isDetached: false) else { return false }
-    let result = try task.perform(on: &store)
-    driver?.didComplete(result)
-    return true
-  }
-
-  private func sendAll() {
+  func sendAll() {
     guard let outboxes = driver?.effects.takeOutboxes() else { return }
     for outbox in outboxes where outbox.writer.count > 0 {
       // A frame that cannot be sent is lost, as on any network: Raft repeats, and forwards have deadlines.
@@ -203,23 +227,24 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  private func fail(_ error: StoreError) {
+  func fail(_ error: StoreError) {
     report(.storeFailed(reason: "\(error)"))
     stop {}
   }
 
   // MARK: - Founding
 
-  private func proceedWithFounding() {
-    guard let founding, !isStopped else { return }
-    switch founding.decide(now: loop.milliseconds) {
+  func proceedWithFounding() {
+    guard let founding, !isFounding, !isStopped else { return }
+    switch founding.decide() {
     case .wait(let addresses):
       if addresses != lastWaiting, !addresses.isEmpty { report(.waiting(for: addresses)) }
       lastWaiting = addresses
-      if founding.awaitsVerdict { wake(at: loop.milliseconds + Founding.verdictMilliseconds) }
-    case .refused(let cluster, let address):
-      report(.notAMember(of: cluster, address: address))
-      wake(at: loop.milliseconds + Founding.verdictMilliseconds)
+    case .join(let members):
+      if joinTimer == nil {
+        report(.joining(through: members.map(\.address)))
+        askToJoin()
+      }
     case .found(let members):
       do {
         let configuration = try Configuration(voters: members)
@@ -232,25 +257,56 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   /// Becomes a founding member.
   private func begin(_ founded: Founded) {
-    guard founding != nil, !isStopped else { return }
+    guard founding != nil, !isFounding else { return }
+    self.founded = founded
+    begin(founded.cluster, .founding(founded.configuration), isJoining: false)
+  }
+
+  /// Becomes a member of a cluster, once that is durable.
+  func begin(_ cluster: ClusterID, _ state: RecoveredState<Bytes>, isJoining: Bool) {
+    guard founding != nil, !isFounding, !isStopped else { return }
+    isFounding = true
+    let known = NodeIdentity(
+      node: identity.node, cluster: cluster, address: address, isJoining: isJoining)
+    disk.use { store throws(StoreError) in
+      // In this order: a cluster without a log is as good as none, and a log without a cluster is not to be trusted.
+      try store.setIdentity(known)
+      try store.found(state)
+      return store.keepsLogBehindSnapshot
+    } then: { [weak self] result in
+      guard let self, !isStopped else { return }
+      switch result {
+      case .failure(let error): fail(error)
+      case .success(let keepsLog): run(in: cluster, state, keepsLogBehindSnapshot: keepsLog)
+      }
+    }
+  }
+
+  private func run(
+    in cluster: ClusterID, _ state: RecoveredState<Bytes>, keepsLogBehindSnapshot: Bool
+  ) {
     do {
-      let recovered = RecoveredState<Bytes>.founding(founded.configuration)
-      try store.found(recovered)
       driver = try Driver(
-        id: identity.node, boot: identity.boot, address: address,
-        blank: Applier(machine, options: options), recovered: recovered, options: options,
+        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: blank,
+        recovered: state, keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options,
         seed: random.next(), now: moment)
     } catch {
-      return report(.storeFailed(reason: "\(error)"))
+      return fail(.corrupt("\(error)"))
     }
     founding = nil
-    self.founded = founded
-    report(.founded(cluster: founded.cluster, members: founded.configuration.members.map(\.address)))
+    let members = driver?.node.configuration.members.map(\.address) ?? []
+    report(
+      around.isJoining
+        ? .joined(cluster: cluster, members: members) : .founded(cluster: cluster, members: members))
     identity = LocalIdentity(
-      node: identity.node, boot: identity.boot, cluster: founded.cluster, address: address, founders: [],
+      node: identity.node, boot: identity.boot, cluster: cluster, address: address, founders: [],
       store: identity.store)
     transport.setIdentity(identity)
-    transport.setPeers(founded.configuration.members.map(\.address).filter { $0 != address })
+    if !around.isJoining {
+      joinTimer?.cancel()
+      joinTimer = nil
+    }
+    noticeConfiguration()
     scheduleFlush()
   }
 
@@ -306,15 +362,19 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     guard !isStopped else { return done() }
     isStopped = true
     timer?.cancel()
+    joinTimer?.cancel()
     driver?.endAll()
     sendAll()
     let completions = driver?.takeCompletions() ?? []
     driver = nil
     founding = nil
     for completion in completions { finish(completion) }
-    transport.stop { [report] in
-      report(.stopped)
-      done()
+    // The store is closed before anybody hears that the node has stopped, and may open it again.
+    transport.stop { [report, disk] in
+      disk.close {
+        report(.stopped)
+        done()
+      }
     }
   }
 }
@@ -323,18 +383,21 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
 extension ReplicaHost: TransportDelegate {
   func linkUp(_ peer: RemotePeer, class trafficClass: TrafficClass) {
+    if trafficClass == .consensus { around.up(peer) }
     if founding != nil {
       guard trafficClass == .consensus else { return }
-      if let others = founding?.met(peer.identity, at: peer.address, now: loop.milliseconds) {
+      if let others = founding?.met(peer.identity, at: peer.address), joinTimer == nil {
         report(.foundersDiffer(address: peer.address, theirs: others, own: identity.founders))
       }
       return proceedWithFounding()
     }
     if trafficClass == .consensus { tellFounded(peer) }
     _ = withDriver { $0.linkUp(peer.node, trafficClass) }
+    answerNewcomers()
   }
 
   func linkDown(address: String, node: NodeID?, class trafficClass: TrafficClass, reason: String) {
+    if trafficClass == .consensus { around.down(address) }
     if founding != nil, trafficClass == .consensus {
       founding?.lost(address)
       return proceedWithFounding()
@@ -347,7 +410,12 @@ extension ReplicaHost: TransportDelegate {
   }
 
   func received(_ frame: Frame, from peer: NodeID) {
-    if frame.header.kind == .founded { return receiveFounded(frame) }
+    switch frame.header.kind {
+    case .founded: return receiveFounded(frame)
+    case .join: return receiveJoin(frame)
+    case .joinReply: return receiveJoinReply(frame)
+    default: break
+    }
     _ = withDriver { $0.receive(frame, from: peer) }
   }
 

@@ -38,8 +38,10 @@ extension SimulatedWorld {
   private func quorum() -> [Int] {
     // A leader that has just appended its own removal is no member of its configuration; others may hold it at any moment.
     let members = leader.map { configurationNow(of: $0) }
-    let needed = nodes.indices.filter { members?.member(nodes[$0].id) != nil || members == nil || $0 == leader }
-      .map { configurationNow(of: $0) }
+    let needed = nodes.indices.filter {
+      members?.member(nodes[$0].id) != nil || members == nil || $0 == leader
+    }
+    .map { configurationNow(of: $0) }
     var chosen = Array(nodes.indices)
     for slot in nodes.indices.shuffled(using: &finaleRandom) {
       let rest = chosen.filter { $0 != slot }

@@ -31,6 +31,7 @@ extension DurableStore {
     let applied = base.snapshot?.last.index ?? .zero
     commitIndex = max(state.commitIndex, applied)
     isFounded = true
+    hardState = state.hardState
     // Nothing is removed before everything has been found sound: a snapshot under a damaged key looks like a stray one.
     if let snapshot = base.snapshot { try verify(snapshot) }
     try removeStrayPieces()

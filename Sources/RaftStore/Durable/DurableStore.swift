@@ -29,10 +29,23 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   /// The most bytes in one stored piece: reading a range begins at most so far before it.
   var pieceBytesMax = 1 << 20
 
+  /// Term and vote as they were written last.
+  var hardState = HardState.initial
+  /// Whether entries are synced before they are proved to be durable. Terms, votes and snapshots are in any case: a node that
+  /// forgot a vote could elect a second leader, which is worse than a write that is lost.
+  let isSynced: Bool
+
   /// Opens the stores; ``recover()`` comes next.
-  public init(consensus: Backend, data: Backend) {
+  ///
+  /// - Parameters:
+  ///   - consensus: For what the protocol promises.
+  ///   - data: For snapshots.
+  ///   - isSynced: Whether entries are synced before they are proved to be durable; false is for data that may be thrown
+  ///     away.
+  public init(consensus: Backend, data: Backend, isSynced: Bool = true) {
     self.consensus = consensus
     self.data = data
+    self.isSynced = isSynced
   }
 
   /// Begins a log.
@@ -67,7 +80,9 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
       commitIndex = max(commitIndex, min(write.commitIndex, write.through))
       putState(write.hardState)
       for entry in entries { put(entry) }
-      try commitBatch()
+      let isEssential = isSynced || write.hardState != hardState || snapshot != nil
+      hardState = write.hardState
+      try commitBatch(isEssential: isEssential)
     } catch {
       write.abandon()
       throw error
@@ -125,12 +140,15 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
     batch.put(StoredRecord.write(key) { entry.encode(into: &$0) }, for: key)
   }
 
-  /// Applies what was gathered, and syncs it.
-  mutating func commitBatch() throws(StoreError) {
+  /// Applies what was gathered, and syncs it, if it is essential.
+  mutating func commitBatch(isEssential: Bool = true) throws(StoreError) {
     try change { stores throws(StoreError) in
-      try stores.consensus.apply(stores.batch)
+      if isEssential {
+        try stores.consensus.commit(stores.batch)
+      } else {
+        try stores.consensus.apply(stores.batch)
+      }
       stores.batch.removeAll()
-      try stores.consensus.sync()
     }
   }
 

@@ -14,12 +14,15 @@ enum StoredKey {
     case base = 17
     /// In the consensus store: an entry, by its index (8 bytes, big-endian).
     case entry = 18
+    /// In the consensus store: who the node is. One record.
+    case identity = 19
     /// In the data store: a piece of a snapshot, by its generation and its offset (8 bytes each, big-endian).
     case piece = 32
   }
 
   static let state = key(.state, [])
   static let base = key(.base, [])
+  static let identity = key(.identity, [])
 
   static func entry(_ index: LogIndex) -> Bytes { key(.entry, [index.rawValue]) }
 

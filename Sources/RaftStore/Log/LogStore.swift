@@ -2,7 +2,17 @@ import RaftCore
 
 /// Where a node keeps its log and hard state. It has one verb that writes, which consumes the core's token and returns
 /// the proof: there is no other way to acknowledge anything.
-public protocol LogStore {
+public protocol LogStore: Sendable {
+  /// Who the node is; nil if that was never said.
+  ///
+  /// - Throws: ``StoreError`` if what was said cannot be read.
+  func identity() throws(StoreError) -> NodeIdentity?
+
+  /// Remembers who the node is, as durably as a write.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func setIdentity(_ identity: NodeIdentity) throws(StoreError)
+
   /// What the store holds; nil if it was never founded. To be called once, before anything else.
   ///
   /// - Throws: ``StoreError`` if what it holds cannot be read or contradicts itself.

@@ -3,6 +3,7 @@ import RaftCore
 /// A store in memory for log and snapshots. What is in it is as durable as the process: a node that uses it is a new
 /// incarnation at every start, so nothing that it ever acknowledged is expected of its successor.
 public struct MemoryLogStore: LogStore, SnapshotStore, Sendable {
+  private var known: NodeIdentity?
   private var isFounded = false
   private var hardState = HardState.initial
   private var base = EntryID.zero
@@ -19,6 +20,12 @@ public struct MemoryLogStore: LogStore, SnapshotStore, Sendable {
   public init() {}
 
   private var lastIndex: LogIndex { base.index.advanced(by: log.count - head) }
+
+  /// Who the node is; nil if that was never said.
+  public func identity() -> NodeIdentity? { known }
+
+  /// Remembers who the node is.
+  public mutating func setIdentity(_ identity: NodeIdentity) { known = identity }
 
   /// What the store holds; nil if it was never founded.
   public func recover() -> RecoveredState<Bytes>? {

@@ -28,8 +28,19 @@ public protocol OrderedStore: Sendable {
   /// Returns once everything applied so far is on stable storage without need of a write-ahead log.
   mutating func flush() throws(StoreError)
 
+  /// Makes all changes of the batch at once, and returns once they are on stable storage, with everything before them.
+  mutating func commit(_ batch: WriteBatch) throws(StoreError)
+
   /// The state as of now, which later changes do not touch.
   mutating func checkpoint() throws(StoreError) -> Checkpoint
+}
+
+extension OrderedStore {
+  /// Applies the batch, and syncs.
+  public mutating func commit(_ batch: WriteBatch) throws(StoreError) {
+    try apply(batch)
+    try sync()
+  }
 }
 
 /// Changes that are made together, in order.

@@ -1,3 +1,4 @@
+import Glibc
 import RaftCore
 
 /// A B-tree from bytes to bytes, with value semantics: copies share their nodes, and a change copies only the path from
@@ -216,12 +217,11 @@ private func makeUnique(_ node: inout OrderedTree.Node) {
 
 /// Compares as unsigned bytes, a prefix before what it begins: negative, 0 or positive.
 private func compare(_ left: Bytes, _ right: Bytes) -> Int {
-  let count = min(left.count, right.count)
-  var position = 0
-  while position < count {
-    let difference = Int(left[position]) - Int(right[position])
-    if difference != 0 { return difference }
-    position += 1
+  let order = left.withUnsafeBytes { left in
+    right.withUnsafeBytes { right in
+      guard let first = left.baseAddress, let second = right.baseAddress else { return 0 }
+      return Int(memcmp(first, second, min(left.count, right.count)))
+    }
   }
-  return left.count - right.count
+  return order == 0 ? left.count - right.count : order
 }

@@ -19,6 +19,7 @@ public final class EventLoop: @unchecked Sendable {
   private var timers = TimerHeap()
   private var timerSource: (any DispatchSourceTimer)?
   private var armedDeadline: UInt64?
+  private var madePoller: SocketPoller?
 
   /// The most that one read takes from a socket, in bytes.
   static let readBytesMax = 64 << 10
@@ -31,10 +32,14 @@ public final class EventLoop: @unchecked Sendable {
 
   deinit {
     scratch.deallocate()
-    guard let timerSource else { return }
-    // Unsafe only by name: nobody else can reach the source any more.
-    nonisolated(unsafe) let source = timerSource
-    queue.async { source.cancel() }
+    // Unsafe only by name: nobody else can reach these any more.
+    nonisolated(unsafe) let (source, poller) = (timerSource, madePoller)
+    guard source != nil || poller != nil else { return }
+    queue.async {
+      source?.cancel()
+      // The poller cancels its source here, and not on whatever thread lets go of the loop.
+      withExtendedLifetime(poller) {}
+    }
   }
 
   /// Whether the caller is on the loop.
@@ -113,6 +118,12 @@ public final class EventLoop: @unchecked Sendable {
     arm()
   }
 
-  /// What the queue is, for the sources of this module.
-  var dispatchQueue: DispatchQueue { queue }
+  /// What watches the sockets of this loop.
+  var poller: SocketPoller {
+    preconditionOnLoop()
+    if let madePoller { return madePoller }
+    let poller = SocketPoller(queue: queue)
+    madePoller = poller
+    return poller
+  }
 }

@@ -32,11 +32,8 @@ extension StreamHandler {
 /// Reading is pushed to the ``handler`` until ``pauseReading()``. Writing never blocks: what the system
 /// does not take waits in memory, and the writer watches ``pendingBytes``.
 ///
-/// `@unchecked Sendable`: confined to its loop, which every entry point checks. The sources follow
-/// libdispatch's rules on Linux: made, activated and cancelled on the loop; drained to the end at each
-/// event, because a hang-up may be announced only once; the descriptor is closed by the last cancel
-/// handler.
-public final class StreamConnection: @unchecked Sendable {
+/// `@unchecked Sendable`: confined to its loop, which every entry point checks.
+public final class StreamConnection: PollTarget, @unchecked Sendable {
   enum Phase {
     case connecting
     case open
@@ -59,10 +56,8 @@ public final class StreamConnection: @unchecked Sendable {
   private(set) var phase: Phase
   private let descriptor: Int32
   private var output = OutputBuffer()
-  private var readSource: (any DispatchSourceRead)?
-  private var writeSource: (any DispatchSourceWrite)?
-  private var liveSources = 0
-  private var isReading = false
+  private var token: SocketPoller.Token?
+  private var interest: SocketPoller.Interest = []
   private var isReadingPaused = false
   private var hasInputEnded = false
   private var isAwaitingWritability = false
@@ -87,7 +82,7 @@ public final class StreamConnection: @unchecked Sendable {
   /// Begins to read, or to wait for the connection. The handler is set before.
   func start() {
     loop.preconditionOnLoop()
-    if phase == .connecting { awaitWritability() } else { startReading() }
+    if phase == .connecting { awaitWritability() } else { watch() }
   }
 
   /// How many written bytes the system has not taken yet.
@@ -168,7 +163,7 @@ public final class StreamConnection: @unchecked Sendable {
   public func pauseReading() {
     loop.preconditionOnLoop()
     isReadingPaused = true
-    suspendReadSource()
+    watch()
   }
 
   /// Goes on reading.
@@ -177,9 +172,7 @@ public final class StreamConnection: @unchecked Sendable {
     guard isReadingPaused else { return }
     isReadingPaused = false
     guard phase != .closed, phase != .connecting, !hasInputEnded else { return }
-    resumeReadSource()
-    // A hang-up may have been announced while the source was suspended, and is not announced again.
-    loop.async { self.readAvailable() }
+    watch()
   }
 
   private func readAvailable() {
@@ -193,6 +186,8 @@ public final class StreamConnection: @unchecked Sendable {
           lingerBudget -= count
           if lingerBudget < 0 { return end("closed here") }
         }
+        // That was all; what has arrived since, or the end, is announced again.
+        if count < loop.scratch.count { return }
       case .wouldBlock:
         return
       case .ended:
@@ -201,12 +196,11 @@ public final class StreamConnection: @unchecked Sendable {
         return end(describe(errorNumber: errorNumber))
       }
     }
-    loop.async { self.readAvailable() }
   }
 
   private func inputEnded() {
     hasInputEnded = true
-    suspendReadSource()
+    watch()
     switch phase {
     case .open: handler?.inputEnded(on: self)
     case .lingering: end("closed here")
@@ -214,47 +208,42 @@ public final class StreamConnection: @unchecked Sendable {
     }
   }
 
-  private func startReading() {
-    let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: loop.dispatchQueue)
-    source.setEventHandler { self.readAvailable() }
-    source.setCancelHandler { self.sourceCancelled() }
-    readSource = source
-    liveSources += 1
-    isReading = true
-    source.activate()
-    if isReadingPaused { suspendReadSource() }
+  // MARK: - Watching
+
+  func socketIsReady(isReadable: Bool, isWritable: Bool) {
+    if isWritable, isAwaitingWritability { writable() }
+    if isReadable { readAvailable() }
+    // Somebody who is gone is announced again and again, also to those who want to know nothing.
+    if isReadable, isWritable, interest.isEmpty, phase != .closed { end(describe(errorNumber: ECONNRESET)) }
   }
 
-  private func suspendReadSource() {
-    guard isReading, let readSource, phase != .closed else { return }
-    isReading = false
-    readSource.suspend()
+  /// Watches the socket for what is of interest now.
+  private func watch() {
+    guard phase != .closed else { return }
+    var wanted: SocketPoller.Interest = []
+    if phase != .connecting, !isReadingPaused, !hasInputEnded { wanted.insert(.reading) }
+    if isAwaitingWritability { wanted.insert(.writing) }
+    guard let token else {
+      self.token = loop.poller.add(descriptor, wanted, for: self)
+      interest = wanted
+      if self.token == nil { end(describe(errorNumber: errno)) }
+      return
+    }
+    guard wanted != interest else { return }
+    interest = wanted
+    loop.poller.change(token, to: wanted)
   }
-
-  private func resumeReadSource() {
-    guard !isReading, let readSource else { return }
-    isReading = true
-    readSource.resume()
-  }
-
-  // MARK: - Writability
 
   private func awaitWritability() {
     guard !isAwaitingWritability else { return }
     isAwaitingWritability = true
-    if let writeSource { return writeSource.resume() }
-    let source = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: loop.dispatchQueue)
-    source.setEventHandler { self.writable() }
-    source.setCancelHandler { self.sourceCancelled() }
-    writeSource = source
-    liveSources += 1
-    source.activate()
+    watch()
   }
 
   private func stopAwaitingWritability() {
-    guard isAwaitingWritability, let writeSource else { return }
+    guard isAwaitingWritability else { return }
     isAwaitingWritability = false
-    writeSource.suspend()
+    watch()
   }
 
   private func writable() {
@@ -270,7 +259,7 @@ public final class StreamConnection: @unchecked Sendable {
     guard errorNumber == 0 else { return end(describe(errorNumber: errorNumber)) }
     guard !Socket.isConnectedToItself(descriptor) else { return end(describe(errorNumber: ECONNREFUSED)) }
     phase = .open
-    startReading()
+    watch()
     handler?.connected(self)
     if phase == .open || phase == .flushing { flush() }
   }
@@ -290,28 +279,13 @@ public final class StreamConnection: @unchecked Sendable {
     output = OutputBuffer()
     lingerTimer?.cancel()
     lingerTimer = nil
-    guard liveSources > 0 else { return loop.async { self.finish() } }
-    // A suspended source must not be released, and a cancelled one runs its handler only when it is resumed.
-    if let readSource {
-      resumeReadSource()
-      readSource.cancel()
-    }
-    if let writeSource {
-      if !isAwaitingWritability { writeSource.resume() }
-      isAwaitingWritability = true
-      writeSource.cancel()
-    }
-  }
-
-  private func sourceCancelled() {
-    liveSources -= 1
-    if liveSources == 0 { finish() }
+    if let token { loop.poller.remove(token) }
+    token = nil
+    loop.async { self.finish() }
   }
 
   private func finish() {
     Glibc.close(descriptor)
-    readSource = nil
-    writeSource = nil
     let (handler, onClosed) = (handler, onClosed)
     self.handler = nil
     self.onClosed = nil

@@ -4,14 +4,13 @@ import Glibc
 /// A listening TCP socket that hands out the connections it accepts.
 ///
 /// `@unchecked Sendable`: confined to its loop, like ``StreamConnection``.
-final class StreamListener: @unchecked Sendable {
+final class StreamListener: PollTarget, @unchecked Sendable {
   private let loop: EventLoop
   private let descriptor: Int32
-  private var source: (any DispatchSourceRead)?
+  private var token: SocketPoller.Token?
   private var isSuspended = false
   private var isClosed = false
   private let accepted: (Int32, SocketAddress) -> Void
-  private var closed: (() -> Void)?
 
   private static let backlog: Int32 = 4_096
   private static let acceptsPerTurn = 64
@@ -30,28 +29,23 @@ final class StreamListener: @unchecked Sendable {
     self.loop = loop
     self.accepted = accepted
     descriptor = try Self.listen(on: endpoint)
-    let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: loop.dispatchQueue)
-    self.source = source
-    source.setEventHandler { self.acceptAvailable() }
-    source.setCancelHandler { self.sourceCancelled() }
-    source.activate()
+    token = loop.poller.add(descriptor, .reading, for: self)
+    guard token != nil else {
+      Glibc.close(descriptor)
+      throw TransportError(operation: "epoll_ctl", address: "\(endpoint)", errorNumber: errno)
+    }
   }
+
+  func socketIsReady(isReadable: Bool, isWritable: Bool) { acceptAvailable() }
 
   /// Stops listening; `completion` runs on the loop when the port is free again.
-  func close(then completion: @escaping () -> Void = {}) {
+  func close(then completion: @escaping @Sendable () -> Void = {}) {
     loop.preconditionOnLoop()
-    guard !isClosed, let source else { return completion() }
+    guard !isClosed, let token else { return completion() }
     isClosed = true
-    closed = completion
-    if isSuspended { source.resume() }
-    source.cancel()
-  }
-
-  private func sourceCancelled() {
+    loop.poller.remove(token)
     Glibc.close(descriptor)
-    source = nil
-    closed?()
-    closed = nil
+    loop.async(completion)
   }
 
   private func acceptAvailable() {
@@ -75,11 +69,11 @@ final class StreamListener: @unchecked Sendable {
 
   private func rest() {
     isSuspended = true
-    source?.suspend()
+    if let token { loop.poller.change(token, to: []) }
     loop.schedule(after: Self.restMilliseconds) { [weak self] in
       guard let self, isSuspended, !isClosed else { return }
       isSuspended = false
-      source?.resume()
+      if let token { loop.poller.change(token, to: .reading) }
       acceptAvailable()
     }
   }

@@ -78,6 +78,7 @@ struct Answer: Sendable, CustomStringConvertible {
 struct NodeStatus: Hashable, Sendable {
   struct Member: Hashable, Sendable {
     let address: String
+    let role: String
     let isReachable: Bool
   }
 
@@ -106,7 +107,9 @@ struct NodeStatus: Hashable, Sendable {
     self.applied = applied
     leader = fields["leader"] as? String
     self.members = members.map {
-      Member(address: $0["addr"] as? String ?? "", isReachable: $0["reachable"] as? Bool ?? false)
+      Member(
+        address: $0["addr"] as? String ?? "", role: $0["role"] as? String ?? "",
+        isReachable: $0["reachable"] as? Bool ?? false)
     }
   }
 }

@@ -25,7 +25,8 @@ final class ChildProcess: Sendable {
   /// - Parameters:
   ///   - executable: Its path, or its name if it is to be looked for in `PATH`.
   ///   - arguments: Without its name.
-  init(_ executable: String, _ arguments: [String]) throws {
+  ///   - environment: Variables besides those of the test.
+  init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
     directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("raftnode-test-\(getpid())-\(UInt64.random(in: 0 ... .max))")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -52,8 +53,11 @@ final class ChildProcess: Sendable {
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var argv = ([executable] + arguments).map { strdup($0) } + [nil]
     defer { for argument in argv { free(argument) } }
+    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    var envp = variables.map { strdup("\($0)=\($1)") } + [nil]
+    defer { for variable in envp { free(variable) } }
     var processID: pid_t = 0
-    let status = posix_spawnp(&processID, executable, &actions, &attributes, &argv, environ)
+    let status = posix_spawnp(&processID, executable, &actions, &attributes, &argv, &envp)
     guard status == 0 else {
       try? FileManager.default.removeItem(at: directory)
       throw SocketFailure("start \(executable)", status)

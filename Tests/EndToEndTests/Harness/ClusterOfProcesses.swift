@@ -3,18 +3,35 @@ import Foundation
 /// Nodes that found a cluster together.
 final class ClusterOfProcesses: Sendable {
   let nodes: [NodeProcess]
+  /// Where their volumes are.
+  private let folder: TemporaryFolder
 
-  init(of count: Int, _ options: [String] = []) throws {
+  /// Their power supplies, if the test may cut them off.
+  let supplies: [PowerSupply]
+
+  init(
+    of count: Int, _ options: [String] = [], store: StoreChoice = .ofThisRun, isPowerless: Bool = false
+  ) throws {
     let ports = try (0..<count).map { _ in try Port() }
-    nodes = try ports.map { port in
-      try NodeProcess(at: port, peers: ports.map(\.address).filter { $0 != port.address }, options: options)
+    let folder = try TemporaryFolder()
+    self.folder = folder
+    let supplies = try (0..<(isPowerless ? count : 0)).map { number in
+      try PowerSupply(of: "\(folder.path)/node-\(number)", shadow: "\(folder.path)/shadow-\(number)")
+    }
+    self.supplies = supplies
+    nodes = try ports.enumerated().map { number, port in
+      try NodeProcess(
+        at: port, peers: ports.map(\.address).filter { $0 != port.address },
+        options: options + store.options(volume: "\(folder.path)/node-\(number)"),
+        environment: isPowerless ? supplies[number].environment : [:])
     }
   }
 
-  /// Ends all nodes.
+  /// Ends all nodes, and removes what they have stored.
   func kill() {
     for node in nodes { node.send(SIGKILL) }
     for node in nodes { _ = try? node.process.awaitEnd() }
+    folder.remove()
   }
 
   /// The nodes whose process has not ended.
@@ -49,4 +66,35 @@ final class ClusterOfProcesses: Sendable {
       return (leader, first.term)
     }
   }
+}
+
+/// Where nodes keep their data.
+enum StoreChoice: String, CaseIterable, Sendable {
+  case memory
+  case database
+
+  /// What `RAFTNODE_TEST_STORE` says; memory if it says nothing. All tests that do not name a store are run with each.
+  static let ofThisRun =
+    StoreChoice(
+      rawValue: ProcessInfo.processInfo.environment["RAFTNODE_TEST_STORE"] ?? "memory") ?? .memory
+
+  func options(volume: String) -> [String] {
+    switch self {
+    case .memory: []
+    case .database: ["--store", "database", "--volume", volume]
+    }
+  }
+}
+
+/// A folder that is gone after the test.
+final class TemporaryFolder: Sendable {
+  let path: String
+
+  init() throws {
+    let url = FileManager.default.temporaryDirectory.appending(path: "raftnode-test-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    path = url.path
+  }
+
+  func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -6,6 +6,7 @@ import Testing
 final class NodeProcess: Sendable {
   let port: Port
   private let arguments: [String]
+  private let environment: [String: String]
   private let child: Mutex<ChildProcess>
 
   /// Starts a node.
@@ -14,11 +15,16 @@ final class NodeProcess: Sendable {
   ///   - port: Where it listens.
   ///   - peers: Addresses of the others.
   ///   - options: Further arguments.
-  init(at port: Port, peers: [String] = [], options: [String] = []) throws {
+  ///   - environment: Variables besides those of the test.
+  init(
+    at port: Port, peers: [String] = [], options: [String] = [], environment: [String: String] = [:]
+  ) throws {
     self.port = port
+    self.environment = environment
     arguments =
       ["--ip", port.address] + (peers.isEmpty ? [] : ["--peers", peers.joined(separator: ",")]) + options
-    child = Mutex(try ChildProcess(try BuiltProduct.path("raftnode"), arguments))
+    child = Mutex(
+      try ChildProcess(try BuiltProduct.path("raftnode"), arguments, environment: environment))
   }
 
   var address: String { port.address }
@@ -44,7 +50,8 @@ final class NodeProcess: Sendable {
   /// Starts it again as it was started, once it has ended.
   func startAgain() throws {
     try #require(!isAlive, "a node is started again when it has ended")
-    let again = try ChildProcess(try BuiltProduct.path("raftnode"), arguments)
+    let again = try ChildProcess(
+      try BuiltProduct.path("raftnode"), arguments, environment: environment)
     child.withLock { $0 = again }
   }
 
@@ -115,18 +122,20 @@ final class NodeProcess: Sendable {
 }
 
 /// Runs `body` with a cluster of one that is ready.
-func withNode<Value>(_ options: [String] = [], _ body: (NodeProcess) async throws -> Value) async throws
-  -> Value
-{
-  try await withCluster(of: 1, options) { try await body($0.nodes[0]) }
+func withNode<Value>(
+  _ options: [String] = [], store: StoreChoice = .ofThisRun, _ body: (NodeProcess) async throws -> Value
+) async throws -> Value {
+  try await withCluster(of: 1, options, store: store) { try await body($0.nodes[0]) }
 }
 
 /// Runs `body` with a cluster that is ready. Its nodes are gone afterwards, whatever happens. If the test has failed by
 /// then, what they logged is printed.
 func withCluster<Value>(
-  of count: Int, _ options: [String] = [], _ body: (ClusterOfProcesses) async throws -> Value
+  of count: Int, _ options: [String] = [], store: StoreChoice = .ofThisRun, isPowerless: Bool = false,
+  _ body: (ClusterOfProcesses) async throws -> Value
 ) async throws -> Value {
-  let cluster = try ClusterOfProcesses(of: count, options)
+  let cluster = try ClusterOfProcesses(
+    of: count, options, store: store, isPowerless: isPowerless)
   defer { cluster.kill() }
   do {
     try cluster.awaitLeader()

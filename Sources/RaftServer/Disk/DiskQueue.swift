@@ -1,0 +1,118 @@
+import Dispatch
+import RaftCore
+import RaftStore
+import RaftTransport
+
+/// A replica's store, and where it is used: on a queue of its own if it waits for a device, so that the loop never does;
+/// otherwise on the loop itself.
+///
+/// `@unchecked Sendable` because the store is used on that queue alone, or on the loop alone.
+final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
+  typealias Store = any LogStore & SnapshotStore
+
+  /// Whether the store has a queue of its own.
+  let isDetached: Bool
+  private let loop: EventLoop
+  /// Nil once it is closed.
+  private var store: Store?
+  private let queue: DispatchQueue
+
+  /// Takes over a store.
+  init(_ store: Store, isDetached: Bool, loop: EventLoop) {
+    self.store = store
+    self.isDetached = isDetached
+    self.loop = loop
+    // A queue that others share would let a sync wait for whatever blocks there.
+    queue = DispatchQueue(label: "raftnode.disk", qos: .userInteractive)
+  }
+
+  /// Carries a task out, on the loop.
+  ///
+  /// - Throws: `StoreError`. The node must stop then.
+  func perform(_ task: consuming DiskTask<Machine>) throws(StoreError) -> DiskResult<Machine> {
+    loop.preconditionOnLoop()
+    precondition(!isDetached, "a store that waits for a device is used on its own queue")
+    return try carryOut(task)
+  }
+
+  /// Carries a task out behind all that were begun before; `then` is called on the loop.
+  func begin(
+    _ task: consuming DiskTask<Machine>,
+    then handler: @escaping @Sendable (consuming Result<DiskResult<Machine>, StoreError>) -> Void
+  ) {
+    let task = Parcel(task)
+    queue.async { [self] in
+      guard let task = task.open() else { return }
+      let result: Parcel<Result<DiskResult<Machine>, StoreError>>
+      do throws(StoreError) {
+        result = Parcel(.success(try carryOut(task)))
+      } catch {
+        result = Parcel(.failure(error))
+      }
+      loop.async {
+        guard let result = result.open() else { return }
+        handler(result)
+      }
+    }
+  }
+
+  private func carryOut(_ task: consuming DiskTask<Machine>) throws(StoreError) -> DiskResult<Machine> {
+    guard var open = store else {
+      task.abandon()
+      throw .failed("the store is closed")
+    }
+    // One reference, so that nothing is copied when it changes.
+    store = nil
+    defer { store = open }
+    return try task.perform(on: &open)
+  }
+
+  /// Uses the store otherwise; `then` is called on the loop, at once if the store has no queue of its own.
+  func use<Value: Sendable>(
+    _ body: @escaping @Sendable (inout Store) throws(StoreError) -> Value,
+    then handler: @escaping @Sendable (Result<Value, StoreError>) -> Void
+  ) {
+    if !isDetached { return handler(result(of: body)) }
+    queue.async { [self] in
+      let result = result(of: body)
+      loop.async { handler(result) }
+    }
+  }
+
+  private func result<Value>(of body: (inout Store) throws(StoreError) -> Value) -> Result<Value, StoreError>
+  {
+    guard var open = store else { return .failure(.failed("the store is closed")) }
+    // One reference, so that nothing is copied when it changes.
+    store = nil
+    defer { store = open }
+    do throws(StoreError) {
+      return .success(try body(&open))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  /// Closes the store behind everything that was begun; `then` is called on the loop.
+  func close(then handler: @escaping @Sendable () -> Void) {
+    guard isDetached else {
+      store = nil
+      return handler()
+    }
+    queue.async { [self] in
+      store = nil
+      loop.async(handler)
+    }
+  }
+}
+
+/// Carries something that cannot be copied into a closure that is called once.
+///
+/// `@unchecked Sendable` because it is handed on from one thread to the next, and never shared.
+private final class Parcel<Content: ~Copyable>: @unchecked Sendable {
+  private var content: Content?
+
+  init(_ content: consuming Content) { self.content = consume content }
+
+  /// What is in it; nil if it was opened before.
+  func open() -> Content? { content.take() }
+}

@@ -1,0 +1,63 @@
+import RaftCore
+import RaftTransport
+
+extension FrameKind {
+  /// A node that is in no cluster asks a member to let it in; or one that is a learner, to let it vote.
+  static let join = FrameKind(rawValue: 19)
+  /// The member's answer.
+  static let joinReply = FrameKind(rawValue: 20)
+}
+
+/// What a newcomer says of itself.
+struct JoinRequest: ByteCodable, Hashable {
+  var member: Member
+
+  init(member: Member) { self.member = member }
+
+  func encode(into writer: inout ByteWriter) { member.encode(into: &writer) }
+
+  init(from reader: inout ByteReader) throws(MalformedBytes) { member = try Member(from: &reader) }
+}
+
+/// What a newcomer is answered. It asks again until it votes, so no answer needs to arrive.
+enum JoinReply: ByteCodable, Hashable {
+  /// It is a member of this cluster, with this configuration.
+  case admitted(ClusterID, Configuration)
+  /// The leader is at this address: ask there.
+  case ask(address: String)
+  /// Not now, for this reason: ask again.
+  case wait(reason: String)
+  /// Not as things are: somebody has to do something about it.
+  case refused(reason: String)
+
+  func encode(into writer: inout ByteWriter) {
+    switch self {
+    case .admitted(let cluster, let configuration):
+      writer.write(1 as UInt8)
+      writer.write(cluster.rawValue)
+      configuration.encode(into: &writer)
+    case .ask(let address):
+      writer.write(2 as UInt8)
+      writer.write(address)
+    case .wait(let reason):
+      writer.write(3 as UInt8)
+      writer.write(reason)
+    case .refused(let reason):
+      writer.write(4 as UInt8)
+      writer.write(reason)
+    }
+  }
+
+  init(from reader: inout ByteReader) throws(MalformedBytes) {
+    switch try reader.readUInt8() {
+    case 1:
+      let cluster = ClusterID(try reader.readUInt64())
+      guard cluster.rawValue != 0 else { throw MalformedBytes("cluster id 0 is reserved", offset: 1) }
+      self = .admitted(cluster, try Configuration(from: &reader))
+    case 2: self = .ask(address: try reader.readString())
+    case 3: self = .wait(reason: try reader.readString())
+    case 4: self = .refused(reason: try reader.readString())
+    case let kind: throw MalformedBytes("an answer to a newcomer is 1 to 4, not \(kind)", offset: 0)
+    }
+  }
+}

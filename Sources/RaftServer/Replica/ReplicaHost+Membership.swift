@@ -1,0 +1,238 @@
+import RaftCore
+import RaftStore
+import RaftTransport
+
+// How nodes come and go: the shell around ``Founding``, ``Admission`` and ``Newcomers``.
+
+/// What a host knows of the nodes around it.
+struct Neighbourhood: Sendable {
+  /// Nodes to which a connection stands that this node has dialed, by address.
+  private(set) var linked: [RemotePeer] = []
+  /// Newcomers that have asked this node.
+  var newcomers = Newcomers()
+  /// Where the leader was said to be, while this node is in no cluster.
+  var leaderAddress: String?
+  /// Where else members may be: written down before the last stop.
+  var remembered: [String] = []
+  /// Addresses of former members, which are told that they were removed, and until when, in milliseconds.
+  var leaving: [(address: String, until: UInt64)] = []
+  /// Whether this node asks until it votes.
+  var isJoining = false
+  /// How often it has asked.
+  var attempts = 0
+  /// The configuration that was acted upon last.
+  var seen: Configuration?
+  /// Whether the node was a member by ``seen``.
+  var wasMember = false
+
+  /// How often a newcomer asks, in milliseconds.
+  static let askMilliseconds: UInt64 = 200
+  /// How long former members are still dialed, in milliseconds.
+  static let farewellMilliseconds: UInt64 = 5_000
+
+  mutating func up(_ peer: RemotePeer) {
+    down(peer.address)
+    let place = linked.firstIndex { $0.address > peer.address } ?? linked.count
+    linked.insert(peer, at: place)
+  }
+
+  mutating func down(_ address: String) { linked.removeAll { $0.address == address } }
+
+  /// Whether the node that answers at the member's address is the member.
+  func isProven(_ member: Member) -> Bool {
+    linked.contains { $0.address == member.address && $0.node == member.id }
+  }
+}
+
+extension ReplicaHost {
+  /// Keeps connections to everybody who has to be reached, and no others.
+  func refreshPeers() {
+    let now = loop.milliseconds
+    var addresses = founding?.peerAddresses ?? []
+    addresses += driver?.node.configuration.members.map(\.address) ?? []
+    addresses += around.newcomers.addresses(now: now)
+    around.leaving.removeAll { $0.until <= now }
+    addresses += around.leaving.map(\.address)
+    if driver == nil || around.isJoining {
+      addresses += around.remembered + [around.leaderAddress].compactMap { $0 }
+    }
+    transport.setPeers(addresses)
+  }
+
+  /// Acts on a configuration that is new in the log.
+  func noticeConfiguration() {
+    guard let configuration = driver?.node.configuration else { return }
+    if configuration != around.seen {
+      let gone = (around.seen?.members ?? []).filter { configuration.member($0.id) == nil }
+      let until = loop.milliseconds + Neighbourhood.farewellMilliseconds
+      around.leaving += gone.map { ($0.address, until) }
+      around.seen = configuration
+      refreshPeers()
+      report(.configurationChanged(configuration))
+      rememberMembers(configuration)
+    }
+    let isMember = configuration.member(identity.node) != nil
+    if isMember { around.wasMember = true }
+    if around.isJoining, configuration.voters.contains(identity.node), isCommitted(configuration) {
+      endJoining()
+    }
+    if around.wasMember, !isMember, !around.isJoining, isCommitted(configuration) {
+      around.wasMember = false
+      report(.removed(from: identity.cluster))
+    }
+  }
+
+  /// Writes down where to look for the cluster after a restart.
+  private func rememberMembers(_ configuration: Configuration) {
+    guard let hint, let cluster = identity.cluster else { return }
+    do throws(MemberHintError) {
+      try hint.write(configuration.members.map(\.address).filter { $0 != address }, cluster: cluster)
+    } catch {
+      report(.hintFailed(reason: error.reason))
+    }
+  }
+
+  private func isCommitted(_ configuration: Configuration) -> Bool {
+    guard let node = driver?.node else { return false }
+    return node.configuration(at: node.commitIndex)?.configuration == configuration
+  }
+
+  // MARK: - The newcomer
+
+  /// Asks somebody who should know, and again after a while.
+  func askToJoin() {
+    guard !isStopped, driver == nil || around.isJoining else { return }
+    defer {
+      joinTimer?.cancel()
+      joinTimer = loop.schedule(after: Neighbourhood.askMilliseconds) { [weak self] in self?.askToJoin() }
+    }
+    let configuration = driver?.node.configuration
+    let leader = driver?.node.leader.flatMap { configuration?.member($0)?.address } ?? around.leaderAddress
+    let members = around.linked.filter { $0.cluster != nil }
+    guard !members.isEmpty else { return }
+    around.attempts += 1
+    let target = members.first { $0.address == leader } ?? members[around.attempts % members.count]
+    // Who does not answer is not asked for ever.
+    if around.attempts % 10 == 0 { around.leaderAddress = nil }
+    let own = Member(id: identity.node, address: address, store: identity.store)
+    send(JoinRequest(member: own), .join, to: target.node)
+  }
+
+  private func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to node: NodeID) {
+    var writer = ByteWriter()
+    let header = FrameHeader(
+      kind: kind, trafficClass: .consensus, target: node, sender: identity.node, boot: identity.boot)
+    writer.writeFrame(header) { body.encode(into: &$0) }
+    _ = transport.send(writer.bytes, to: node, class: .consensus)
+  }
+
+  func receiveJoinReply(_ frame: Frame) {
+    do {
+      switch try JoinReply(decoding: frame.body) {
+      case .admitted(let cluster, let configuration): enter(cluster, configuration)
+      case .ask(let address):
+        guard driver == nil, address != self.address, (try? Endpoint(address)) != nil else { return }
+        around.leaderAddress = address
+        refreshPeers()
+      case .wait(let reason): report(.joinWaits(reason: reason))
+      case .refused(let reason): report(.joinRefused(reason: reason))
+      }
+    } catch {
+      report(.violation(from: frame.header.sender.description, reason: error.description))
+    }
+  }
+
+  /// Becomes a member of a running cluster, with an empty log, once that is durable.
+  private func enter(_ cluster: ClusterID, _ configuration: Configuration) {
+    let state = RecoveredState<Bytes>(
+      hardState: .initial, base: .zero,
+      baseConfiguration: IndexedConfiguration(index: .zero, configuration: configuration),
+      entries: [], commitIndex: .zero, appliedIndex: .zero)
+    around.isJoining = true
+    around.wasMember = true
+    begin(cluster, state, isJoining: true)
+  }
+
+  private func endJoining() {
+    around.isJoining = false
+    joinTimer?.cancel()
+    joinTimer = nil
+    refreshPeers()
+    guard let cluster = identity.cluster else { return }
+    let known = NodeIdentity(node: identity.node, cluster: cluster, address: address, isJoining: false)
+    disk.use { store throws(StoreError) in
+      try store.setIdentity(known)
+    } then: { [weak self] result in
+      if case .failure(let error) = result { self?.fail(error) }
+    }
+  }
+
+  // MARK: - The member that is asked
+
+  func receiveJoin(_ frame: Frame) {
+    guard driver != nil else { return }
+    do throws(MalformedBytes) {
+      let newcomer = try JoinRequest(decoding: frame.body).member
+      guard newcomer.id == frame.header.sender, (try? Endpoint(newcomer.address)) != nil else {
+        throw MalformedBytes("a newcomer speaks for itself, and says where it is", offset: 0)
+      }
+      guard newcomer.address != address else {
+        throw MalformedBytes("a newcomer claims the address of this node", offset: 0)
+      }
+      guard around.newcomers.asked(newcomer, now: loop.milliseconds) else { return }
+    } catch {
+      return report(.violation(from: frame.header.sender.description, reason: error.description))
+    }
+    refreshPeers()
+    answerNewcomers()
+  }
+
+  /// Answers the newcomers to whom there is a connection by now.
+  func answerNewcomers() {
+    let around = around
+    for newcomer in self.around.newcomers.takeAsking(linked: { around.isProven($0) }) {
+      // A founder that has not heard of its cluster begins with the entry that all logs begin with.
+      if let founded, founded.configuration.member(newcomer.id) == newcomer {
+        send(founded, .founded, to: newcomer.id)
+      } else if let reply = reply(to: newcomer) {
+        send(reply, .joinReply, to: newcomer.id)
+      }
+    }
+  }
+
+  private func reply(to newcomer: Member) -> JoinReply? {
+    guard let node = driver?.node, let cluster = identity.cluster else { return nil }
+    guard node.isLeader else {
+      guard let leader = node.leader.flatMap({ node.configuration.member($0) }) else {
+        return .wait(reason: "no leader is known")
+      }
+      return .ask(address: leader.address)
+    }
+    let configuration = node.configuration
+    switch Admission(of: newcomer, in: configuration) {
+    case .refused(let reason): return .refused(reason: reason)
+    case .votes: break
+    case .change(let changes):
+      let obstacle = begin(changes)
+      // A learner is told where it belongs all the same.
+      if configuration.member(newcomer.id) == nil {
+        return .wait(reason: obstacle?.description ?? "it is being added")
+      }
+    }
+    guard isCommitted(configuration) else { return .wait(reason: "it is being added") }
+    return .admitted(cluster, configuration)
+  }
+
+  /// Begins a change. Returns why it cannot be begun; it is for the newcomer to ask again.
+  private func begin(_ changes: [ConfigurationChange]) -> ConfigurationChangeError? {
+    var obstacle: ConfigurationChangeError?
+    _ = withDriver { driver in
+      do throws(ConfigurationChangeError) {
+        _ = try driver.changeConfiguration(changes, deadline: driver.deadline(in: nil))
+      } catch {
+        obstacle = error
+      }
+    }
+    return obstacle
+  }
+}

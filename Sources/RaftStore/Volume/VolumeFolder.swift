@@ -1,0 +1,137 @@
+import Glibc
+
+/// The folder of one node: made, marked, and locked against a second process.
+///
+/// `@unchecked Sendable`: nothing in it changes; the lock belongs to the open file.
+final class VolumeFolder: @unchecked Sendable {
+  /// The only format there is so far.
+  static let format = 1
+  private static let mark = "raftnode volume, format "
+
+  let path: String
+  /// Holds the lock as long as it is open.
+  private let lock: Int32
+
+  /// Makes or opens a folder.
+  ///
+  /// - Throws: ``StoreError/failed(_:)`` with a sentence that names the folder, what is wrong, and what can be done.
+  init(at path: String) throws(StoreError) {
+    self.path = path
+    try Self.makeFolder(path)
+    lock = try Self.takeLock(path)
+    do throws(StoreError) {
+      try Self.checkMark(path)
+    } catch {
+      close(lock)
+      throw error
+    }
+  }
+
+  deinit { close(lock) }
+
+  private static func makeFolder(_ path: String) throws(StoreError) {
+    var prefix = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+      let parent = prefix.isEmpty ? "/" : prefix
+      prefix += "/\(part)"
+      if mkdir(prefix, 0o700) == 0 {
+        try syncFolder(parent)
+      } else if errno != EEXIST {
+        throw .failed("the folder \(path) cannot be made: \(reason)")
+      }
+    }
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw .failed("the folder \(path) cannot be used: \(reason)") }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw .failed("\(path) is no folder; name one") }
+  }
+
+  private static func takeLock(_ path: String) throws(StoreError) -> Int32 {
+    let file = "\(path)/LOCK"
+    let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .failed("the file \(file) cannot be opened: \(reason)") }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      var buffer = [UInt8](repeating: 0, count: 32)
+      let count = read(descriptor, &buffer, buffer.count)
+      let owner = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self).prefix { $0.isNumber }
+      close(descriptor)
+      throw .failed(
+        "\(path) is in use by "
+          + (owner.isEmpty ? "another process" : "process \(owner)")
+          + ": a folder belongs to one node; name another one, or stop that process")
+    }
+    // Who holds the lock is only told, never relied on.
+    let owner = "\(getpid())\n"
+    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, owner, owner.utf8.count, 0) }
+    return descriptor
+  }
+
+  /// Reads the mark, or writes it into an empty folder.
+  private static func checkMark(_ path: String) throws(StoreError) {
+    let file = "\(path)/VOLUME"
+    guard let text = try contents(of: file) else {
+      if let name = try firstForeignName(in: path) {
+        throw .failed(
+          "\(path) holds '\(name)' and no file VOLUME: it is not a folder of raftnode; name an empty one")
+      }
+      return try writeMark(path)
+    }
+    let line = text.prefix { $0 != "\n" }
+    guard line.hasPrefix(mark), let number = Int(line.dropFirst(mark.count)) else {
+      throw .corrupt("\(file) does not say what \(path) is")
+    }
+    guard number == format else {
+      throw .failed("\(path) is of format \(number), and this version reads format \(format)")
+    }
+  }
+
+  private static func writeMark(_ path: String) throws(StoreError) {
+    let draft = "\(path)/VOLUME.new"
+    let text = "\(mark)\(format)\n"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .failed("the file \(draft) cannot be written: \(reason)") }
+    defer { close(descriptor) }
+    guard write(descriptor, text, text.utf8.count) == text.utf8.count, fsync(descriptor) == 0,
+      rename(draft, "\(path)/VOLUME") == 0
+    else { throw .failed("the file \(draft) cannot be written: \(reason)") }
+    try syncFolder(path)
+  }
+
+  private static func contents(of file: String) throws(StoreError) -> String? {
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw .failed("the file \(file) cannot be read: \(reason)")
+    }
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = read(descriptor, &buffer, buffer.count)
+    guard count >= 0 else { throw .failed("the file \(file) cannot be read: \(reason)") }
+    return String(decoding: buffer.prefix(count), as: UTF8.self)
+  }
+
+  /// Something in a folder that a new volume does not have; what a memory node leaves behind is none of it.
+  private static func firstForeignName(in path: String) throws(StoreError) -> String? {
+    guard let folder = opendir(path) else { throw .failed("the folder \(path) cannot be read: \(reason)") }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if ![".", "..", "LOCK", "VOLUME.new", "lost+found"].contains(name), !name.hasPrefix("members-of-") {
+        names.append(name)
+      }
+    }
+    return names.min()
+  }
+
+  /// Makes the names in a folder durable.
+  static func syncFolder(_ path: String) throws(StoreError) {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .failed("the folder \(path) cannot be opened: \(reason)") }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw .failed("the folder \(path) cannot be synced: \(reason)") }
+  }
+
+  private static var reason: String { String(cString: strerror(errno)) }
+}
