@@ -20,7 +20,8 @@ extension Consensus {
     for index in [commitIndex, handedOutIndex, appliedIndex, heldByAll, termStartIndex] {
       add(index.rawValue)
     }
-    add(hastyCampaignsLeft > 0 ? 1 : 0)
+    // How long to wait for a campaign is a matter of time; whether to vote against a leader is not.
+    if leader != nil { add(hastyCampaignsLeft > 0 ? 1 : 0) }
     votes.addState(add)
     for peer in progress.peers { peer.addState(add) }
     reads.addState(add)

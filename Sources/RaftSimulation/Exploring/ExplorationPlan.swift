@@ -166,6 +166,9 @@ public struct ExplorationPlan: Sendable {
 }
 
 /// A way to visit fewer states without missing a broken rule. Each can be switched off, so that tests can compare.
+///
+/// What a shortcut takes for granted of the cores, every core that was met is asked about afterwards (``ShortcutAudit``).
+/// If one does not bear it out, the search starts again without the shortcut.
 enum Shortcut: CaseIterable {
   /// A message that is lost is no other than one that is never delivered: states say what is true whatever happens later,
   /// so nothing is learnt from taking it away. A delivery without any effect is such a loss as well.
@@ -191,12 +194,13 @@ enum Shortcut: CaseIterable {
   ///
   /// Nobody can tell a crash that loses them from one that comes before what caused them, whose messages are then lost.
   /// (What only speaks for the node's term, and that is durable, it would have said then as well.)
-  /// It rests on the node keeping silent, and each step checks that: a node that says something is not hurried, and if
-  /// one would have said something to the *next* message, had its writes been slower, the search starts again without
-  /// this shortcut.
+  ///
+  /// A node with slower writes merges answers to appends that wait for the same write, and so some leave in another
+  /// order. To make up for it, these answers may overtake all others.
   case earlySync
-  /// A follower's steps are put off until they matter (``Search``).
-  case lateFollowers
 
   static var all: Set<Shortcut> { Set(allCases) }
+
+  /// What it is not taken without: a node would speak of what is not yet durable in words that these leave out.
+  var prerequisites: Set<Shortcut> { self == .earlySync ? [.inertPackets, .refusals, .bareTerms] : [] }
 }

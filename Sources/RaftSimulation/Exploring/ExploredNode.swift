@@ -3,9 +3,14 @@ import RaftCore
 /// One core and its disk, as a value. There is no clock: timeouts fire when a step says so.
 struct ExploredNode {
   /// What a restart finds.
-  struct Disk {
+  struct Disk: Equatable {
     var hardState: HardState
     var entries: [Entry<UInt8>]
+
+    static func == (one: Self, other: Self) -> Bool {
+      one.hardState == other.hardState
+        && one.entries.lazy.map(EntryMark.init).elementsEqual(other.entries.lazy.map(EntryMark.init))
+    }
   }
 
   /// What a step does to the world outside.
@@ -31,6 +36,13 @@ struct ExploredNode {
     written = state.hardState
     var effects = Effects()
     settle(into: &effects)
+  }
+
+  /// Its term and vote, durable or not.
+  var hardState: HardState {
+    var (written, ignored) = (self, Effects())
+    written.sync(nil, into: &ignored)
+    return written.written
   }
 
   // MARK: - Steps
@@ -60,7 +72,9 @@ struct ExploredNode {
   /// A vote is asked for when time has passed: who follows a leader has not heard it for long, and a leader has not heard
   /// a majority. A voter that has would ignore the request, and that is as if it had been lost.
   mutating func deliver(_ packet: Packet, into effects: inout Effects) {
-    if case .requestVote = packet.message.body, core.isLeader { loseQuorum(into: &effects) }
+    if case .requestVote(let request) = packet.message.body, request.campaignTerm > core.term, core.isLeader {
+      loseQuorum(into: &effects)
+    }
     var outputs = Outputs()
     core.step(packet.message, entries: packet.entries, into: &outputs)
     collect(outputs, into: &effects)

@@ -1,19 +1,8 @@
 import RaftCore
 
-/// A search through the states of a small world.
-///
-/// A state is the number of each node's site, the number of the ledger, and who is not done yet:
-///
-/// A follower speaks only to those who lead or ask for votes, and its steps commute with those of all other nodes. So a
-/// step of a follower can be put off until right before the first step that needs it: a leader or candidate takes what
-/// the follower has sent, or the follower itself begins to campaign. In this order a follower's step is followed by
-/// another one of the same follower, or by the delivery of what it has just sent, or by nothing else that matters. Only
-/// these orders are explored (``Shortcut/lateFollowers``): every order has such an order of the same steps, which leads
-/// to the same nodes, and to the same facts, because these do not depend on the order of quiet steps. A step that
-/// changes what is known about leaders, commitment or reads is not quiet, nor is one that tells another follower
-/// something that it would act upon: after those, everything may happen.
+/// A search through the states of a small world. A state is the number of each node's site, and the number of the ledger.
 struct Search {
-  private let plan: ExplorationPlan
+  let plan: ExplorationPlan
   private(set) var table: SiteTable
   private var store: StateStore
   private(set) var ledgers: [Ledger] = []
@@ -24,11 +13,13 @@ struct Search {
   /// The node of each site at the beginning.
   private var untouched: [UInt32] = []
   private let isSymmetric: Bool
-  private let putsOff: Bool
+  /// Shortcuts that something was found against.
+  private var refuted: Set<Shortcut> = []
+  /// How many outcomes were known when shortcuts were looked at last.
+  private var audited = 1_000
 
-  private var empty: [UInt32] { Array(repeating: 0, count: plan.nodes + 2) }
+  private var empty: [UInt32] { Array(repeating: 0, count: plan.nodes + 1) }
   private var ledgerPlace: Int { plan.nodes }
-  private var pendingPlace: Int { plan.nodes + 1 }
 
   init(_ plan: ExplorationPlan) throws {
     var plan = plan
@@ -36,11 +27,11 @@ struct Search {
     // A change or a list of campaigners names nodes, which are not interchangeable then.
     if !plan.changes.isEmpty || !plan.campaigners.isEmpty { plan.shortcuts.remove(.symmetry) }
     if !plan.changes.isEmpty { plan.shortcuts.remove(.bareTerms) }
+    plan.shortcuts = plan.shortcuts.filter { plan.shortcuts.isSuperset(of: $0.prerequisites) }
     self.plan = plan
     isSymmetric = plan.shortcuts.contains(.symmetry)
-    putsOff = plan.shortcuts.contains(.lateFollowers)
     table = SiteTable(plan)
-    store = StateStore(width: plan.nodes + 2)
+    store = StateStore(width: plan.nodes + 1)
     let members = (1...UInt64(max(plan.nodes, 1))).map {
       Member(id: NodeID($0), address: "n\($0)", store: .durable)
     }
@@ -54,7 +45,6 @@ struct Search {
       ledger.observe(table.faces[Int(table.face(at: site))])
     }
     state.append(number(of: ledger))
-    state.append(0)
     _ = store.insert(state, from: 0)
   }
 
@@ -73,7 +63,7 @@ struct Search {
     var position = 0
     var endOfLayer = 1
     var (state, next) = (empty, empty)
-    while position < store.count, !table.hasSpokenEarly {
+    while position < store.count, refuted.isEmpty {
       store.read(position, into: &state)
       if let found = expand(state, at: position, &next, &report.transitions) {
         report.states = store.count
@@ -89,10 +79,16 @@ struct Search {
       if store.count > endOfLayer { report.depth += 1 }
       endOfLayer = store.count
       progress(report)
+      // Every now and then, so that not too much is in vain.
+      if position == store.count || table.outcomes.count > audited * 10 {
+        audited = table.outcomes.count
+        var audit = ShortcutAudit(table)
+        refuted.formUnion(audit.refuted())
+      }
     }
-    if table.hasSpokenEarly {
+    if !refuted.isEmpty {
       var plan = plan
-      plan.shortcuts.remove(.earlySync)
+      plan.shortcuts.subtract(refuted)
       self = try Search(plan)
       return try run(progress)
     }
@@ -128,26 +124,12 @@ struct Search {
     _ number: Int, at place: Int, from state: [UInt32], into next: inout [UInt32]
   ) -> Bool {
     let move = table.moves[number]
-    let pending = state[pendingPlace]
-    let isOfMessage = move.kind == .delay || move.kind == .lose
-    if pending != 0, Int(pending >> 24) != place + 1, !isOfMessage {
-      guard move.kind == .deliver || move.kind == .double,
-        table.isSent(move.packet, in: pending & 0xFF_FFFF)
-      else { return false }
-    }
     let ledger = spend(state[ledgerPlace], move, at: place)
     guard ledger != .max else { return false }
     for other in 0..<plan.nodes { next[other] = state[other] }
     next[place] = move.site
-    var isQuiet = putsOff && table.isFollower(state[place]) && table.isFollower(move.site)
-    if move.sent != 0, !table.send(move.sent, in: &next) { isQuiet = false }
-    let judged = judge(move, at: place, from: state, ledger: ledger, next: next)
-    next[ledgerPlace] = judged
-    if isOfMessage {
-      next[pendingPlace] = pending
-    } else {
-      next[pendingPlace] = isQuiet && judged == ledger ? UInt32(place + 1) << 24 | move.sent : 0
-    }
+    table.send(move.sent, in: &next)
+    next[ledgerPlace] = judge(move, at: place, from: state, ledger: ledger, next: next)
     return true
   }
 
@@ -205,6 +187,10 @@ struct Search {
     }
     guard ledger != before, ledgers[Int(ledger)].committed.count > ledgers[Int(before)].committed.count
     else { return ledger }
+    // Nobody says first that something is committed but who leads. Otherwise it mattered whether the node has it on disk.
+    if !table.faces[Int(face)].leads, !table.faces[Int(table.face(at: state[place]))].leads {
+      refuted.formUnion(plan.shortcuts.intersection([.earlySync]))
+    }
     // Whoever leads a later term already has to hold what turns out to be committed only now.
     var changed = ledgers[Int(ledger)]
     for other in 0..<plan.nodes where other != place {
@@ -238,7 +224,7 @@ struct Search {
 
   // MARK: - The way to a state
 
-  private mutating func way(to position: Int) -> [String] {
+  mutating func way(to position: Int) -> [String] {
     var positions = [position]
     while let first = positions.last, first != 0 { positions.append(store.origin(of: first)) }
     positions.reverse()

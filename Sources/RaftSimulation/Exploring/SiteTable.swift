@@ -39,13 +39,15 @@ struct SiteTable {
     var committed: Int
   }
 
-  private struct NodeStep: Hashable {
+  /// A step of a node, whatever else is at its site.
+  struct NodeStep: Hashable {
     var node: UInt32
     var kind: Kind
     var detail: UInt32
   }
 
-  private struct Outcome {
+  /// What becomes of a node, and what it says.
+  struct Outcome {
     var node: UInt32
     var sent: UInt32
     var answers: UInt32
@@ -56,21 +58,21 @@ struct SiteTable {
     var node: UInt32
     var inbox: UInt32
     var face: UInt32
-    var isFollower: Bool
     var firstMove = 0
     /// -1 until moves were asked for.
     var moveCount = -1
   }
 
-  private let plan: ExplorationPlan
+  let plan: ExplorationPlan
   private(set) var nodes: [ExploredNode] = []
   private(set) var faces: [Face] = []
   private(set) var packets: [Packet] = []
   private(set) var moves: [Move] = []
   private(set) var answers: [[ReadOutcome]] = [[]]
   private(set) var failures: [String] = [""]
-  /// Whether a node has spoken, or would have, before what it said was backed by its disk.
-  private(set) var hasSpokenEarly = false
+  /// What shortcuts have kept from being sent.
+  private(set) var withheld: Set<UInt32> = []
+  private(set) var outcomes: [NodeStep: Outcome] = [:]
 
   private var sites: [Site] = []
   private var inboxes: [Inbox] = []
@@ -78,10 +80,6 @@ struct SiteTable {
   private var logs: [[EntryMark]] = []
   private var logOfNode: [UInt32] = []
   private var sentLists: [[UInt32]] = [[]]
-  /// By node: the states that it would be in, were its writes slower, as numbers in `slowNodes`.
-  private var slower: [UInt32: [Int]] = [:]
-  private var slowNodes: [ExploredNode] = []
-  private var slowNumbers: [[UInt8]: Int] = [:]
 
   private var nodeNumbers: [[UInt8]: UInt32] = [:]
   private var faceNumbers: [[UInt8]: UInt32] = [:]
@@ -89,7 +87,6 @@ struct SiteTable {
   private var packetNumbers: [[UInt8]: UInt32] = [:]
   private var inboxNumbers: [Inbox: UInt32] = [:]
   private var sentNumbers: [[UInt32]: UInt32] = [[]: 0]
-  private var outcomes: [NodeStep: Outcome] = [:]
   private var siteNumbers = PairTable()
   private var additions = PairTable()
 
@@ -114,25 +111,17 @@ struct SiteTable {
     return pairs.prefix(Int(last.0.id.index.rawValue)).allSatisfy { $0.0 == $0.1 } ? nil : last.0.id.index
   }
 
-  /// Whether the node there neither leads nor asks for votes.
-  func isFollower(_ site: UInt32) -> Bool { sites[Int(site)].isFollower }
-
-  /// Whether a packet is one of a list that was sent.
-  func isSent(_ packet: UInt32, in list: UInt32) -> Bool { sentLists[Int(list)].contains(packet) }
-
   /// Puts packets that were sent on their way, in `state`, which begins with the site of each node by id.
-  ///
-  /// - Returns: Whether none of them matters to a follower.
-  mutating func send(_ list: UInt32, in state: inout [UInt32]) -> Bool {
-    var isQuiet = true
-    for position in sentLists[Int(list)].indices {
-      let packet = sentLists[Int(list)][position]
+  mutating func send(_ list: UInt32, in state: inout [UInt32]) {
+    for packet in sentLists[Int(list)] {
       let place = Int(packets[Int(packet)].message.to.rawValue) - 1
-      let before = state[place]
-      state[place] = site(before, adding: packet)
-      if state[place] != before, isFollower(before) { isQuiet = false }
+      state[place] = site(state[place], adding: packet)
     }
-    return isQuiet
+  }
+
+  /// What a node says in a step.
+  func packets(sentIn outcome: Outcome) -> [Packet] {
+    sentLists[Int(outcome.sent)].map { packets[Int($0)] }
   }
 
   // MARK: - Numbering
@@ -197,11 +186,7 @@ struct SiteTable {
     }
     let next = UInt32(sites.count)
     let number = siteNumbers.value(for: UInt64(node) << 32 | UInt64(inboxNumber), orInsert: next)
-    if number == next {
-      let isFollower = nodes[Int(node)].isFollower
-      sites.append(
-        Site(node: node, inbox: inboxNumber, face: faceOfNode[Int(node)], isFollower: isFollower))
-    }
+    if number == next { sites.append(Site(node: node, inbox: inboxNumber, face: faceOfNode[Int(node)])) }
     return number
   }
 
@@ -209,7 +194,7 @@ struct SiteTable {
     let key = UInt64(site) << 32 | UInt64(packet)
     if let known = additions.value(for: key) { return known }
     var inbox = inboxes[Int(sites[Int(site)].inbox)]
-    if plan.keepsOrder {
+    if plan.keepsOrder, !mayBeOvertaken(packets[Int(packet)].message) {
       inbox.append(packet, from: packets[Int(packet)].message.from)
     } else {
       inbox.addStray(packet)
@@ -289,19 +274,11 @@ struct SiteTable {
     if let known = outcomes[step] { return known }
     var node = nodes[Int(step.node)]
     var effects = perform(step, on: &node)
-    var slow: ExploredNode?
-    if plan.shortcuts.contains(.earlySync), !node.core.isLeader, node.core.hasUnsavedChanges,
-      isSilent(effects, of: node)
-    {
-      slow = node
-      node.sync(plan.fault, into: &effects)
-    }
+    if mayHurry(node, effects) { node.sync(plan.fault, into: &effects) }
     let result = Outcome(
       node: number(of: node), sent: list(of: effects.packets), answers: list(of: effects.reads),
       failure: number(of: effects.failure))
     outcomes[step] = result
-    if let slow { remember(slow, for: result.node) }
-    if step.kind == .deliver { checkSilence(step) }
     return result
   }
 
@@ -312,7 +289,7 @@ struct SiteTable {
     _ = perform(NodeStep(node: 0, kind: move.kind, detail: detail), on: &node)
   }
 
-  private func perform(_ step: NodeStep, on node: inout ExploredNode) -> ExploredNode.Effects {
+  func perform(_ step: NodeStep, on node: inout ExploredNode) -> ExploredNode.Effects {
     var effects = ExploredNode.Effects()
     switch step.kind {
     case .deliver, .double: node.deliver(packets[Int(step.detail)], into: &effects)
@@ -327,38 +304,15 @@ struct SiteTable {
     return effects
   }
 
-  private mutating func remember(_ slow: ExploredNode, for node: UInt32) {
-    let number = slowNumbers[slow.key] ?? slowNodes.count
-    if number == slowNodes.count {
-      slowNumbers[slow.key] = number
-      slowNodes.append(slow)
-    }
-    if slower[node, default: []].contains(number) { return }
-    slower[node, default: []].append(number)
-  }
-
-  /// What ``Shortcut/earlySync`` rests on: were the node's last write slower, it would not answer this message either.
-  private mutating func checkSilence(_ step: NodeStep) {
-    for number in slower[step.node] ?? [] {
-      var node = slowNodes[number]
-      let effects = perform(step, on: &node)
-      if !node.core.isLeader, !isSilent(effects, of: node) { hasSpokenEarly = true }
-    }
-  }
-
-  /// Whether a node has said nothing that its disk does not back. Some answers speak for nothing but the node's term.
-  private func isSilent(_ effects: ExploredNode.Effects, of node: ExploredNode) -> Bool {
-    effects.reads.isEmpty
-      && effects.packets.allSatisfy { packet in
-        switch packet.message.body {
-        case .staleTerm, .heartbeatReply: packet.message.term == node.disk.hardState.term
-        default: !isWorthSending(packet.message)
-        }
-      }
-  }
-
   private mutating func list(of sent: [Packet]) -> UInt32 {
-    let numbers = sent.filter { isWorthSending($0.message) }.map { self.number(of: $0) }
+    var numbers: [UInt32] = []
+    for packet in sent {
+      if isWorthSending(packet.message) {
+        numbers.append(self.number(of: packet))
+      } else {
+        withheld.insert(self.number(of: packet))
+      }
+    }
     if let known = sentNumbers[numbers] { return known }
     let number = UInt32(sentLists.count)
     sentNumbers[numbers] = number
@@ -376,59 +330,5 @@ struct SiteTable {
     guard let failure else { return 0 }
     failures.append(failure)
     return UInt32(failures.count - 1)
-  }
-}
-
-// MARK: - Packets that change nothing
-
-extension SiteTable {
-  /// Whether a packet can have no effect any more, whatever happens to the node (``Shortcut/inertPackets``). What rests
-  /// on the node's term rests on its durable one: a crash can lose the other.
-  ///
-  /// - Answers of an earlier term are dropped. Everything else of an earlier term is refused at most, and refusals are not
-  ///   sent (``Shortcut/bareTerms``).
-  /// - A vote is given to nobody else, and once given to a candidate its repetition is not counted.
-  /// - A node becomes a candidate only in a term that is new to it. Who is none in its term counts no votes of that
-  ///   term, and who does not lead either will not hear acknowledgements of it.
-  /// - A leader that knows what a peer holds learns nothing from hearing that it holds as much, or less.
-  private func isInert(_ packet: UInt32, at node: UInt32) -> Bool {
-    guard plan.shortcuts.isSuperset(of: [.inertPackets, .refusals]) else { return false }
-    let message = packets[Int(packet)].message
-    let explored = nodes[Int(node)]
-    let durable = explored.disk.hardState
-    guard message.term == durable.term else {
-      return message.term < durable.term && (message.isAnswer || plan.shortcuts.contains(.bareTerms))
-    }
-    switch message.body {
-    case .requestVote: return durable.votedFor != nil
-    case .requestVoteReply: return explored.core.role != .candidate
-    case .heartbeatReply: return explored.isFollower
-    case .appendEntriesReply(.accepted(let match)) where explored.core.isLeader:
-      return explored.core.status.peers.contains {
-        $0.id == message.from && $0.matchIndex >= match && $0.replication == .pipeline
-      }
-    case .appendEntriesReply: return explored.isFollower
-    default: return false
-    }
-  }
-
-  private func isWorthSending(_ message: Message) -> Bool {
-    switch message.body {
-    case .staleTerm: !plan.shortcuts.contains(.bareTerms)
-    case .requestVoteReply(let reply):
-      reply.isGranted
-        || !plan.shortcuts.contains(message.term == reply.campaignTerm ? .refusals : .bareTerms)
-    default: true
-    }
-  }
-}
-
-extension Message {
-  /// Whether it is dropped in a later term, without a word.
-  fileprivate var isAnswer: Bool {
-    switch body {
-    case .requestVoteReply, .appendEntriesReply, .heartbeatReply, .staleTerm: true
-    default: false
-    }
   }
 }
