@@ -88,7 +88,7 @@ extension EndToEnd {
         }
         if now != value.map({ "\"\($0)\"" }) ?? "null" {
           findings.append(
-            "\(key) was \(value ?? "null") when nobody wrote it any more, and is \(now ?? "gone")")
+            "\(key) was \(value ?? "null") when nobody wrote it any more, and is \(now)")
         }
       }
       print(
