@@ -77,11 +77,13 @@ extension EndToEnd {
           default: break
           }
         }
+        // A cluster that has contradicted itself need not answer any more.
+        guard findings.isEmpty else { break }
         values += operations.suffix(keys.count).compactMap { operation in
           if case .read(let value) = operation.action { (operation.key, value) } else { nil }
         }
       }
-      for (key, value) in values {
+      for (key, value) in findings.isEmpty ? values : [] {
         guard let now = try? cluster.nodes[0].insist(on: Request.get(key)).value else {
           findings.append("\(key) cannot be read")
           continue

@@ -84,7 +84,9 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
         loop.async { handler(result.map { .flushed(through: index) }) }
       }
     case .save(let applier, let view, let configuration):
-      use { store in store.beginSnapshot() } then: { [self] draft in
+      use { store in
+        store.beginSnapshot()
+      } then: { [self] draft in
         guard case .success(let draft) = draft else { return }
         draft.isBroken = { [self] in isClosing.load(ordering: .relaxed) }
         bulkQueue.async { [self] in

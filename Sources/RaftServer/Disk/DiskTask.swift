@@ -203,13 +203,16 @@ extension Applier {
   /// begins behind it was compacted too far, or the state is not this log's.
   private func checkFit(_ recovered: RecoveredState<Bytes>?) throws(StoreError) {
     guard let recovered else {
-      guard last == .zero else { throw .corrupt("there is a state, and the log to which it belongs is missing") }
+      guard last == .zero else {
+        throw .corrupt("there is a state, and the log to which it belongs is missing")
+      }
       return
     }
     let end = recovered.entries.last?.id ?? recovered.base
     guard last.index >= recovered.base.index, last.index <= end.index else {
       throw .corrupt(
-        "the state ends at entry \(last), and the log holds what is behind entry \(recovered.base), through \(end)")
+        "the state ends at entry \(last), and the log holds what is behind entry \(recovered.base), through \(end)"
+      )
     }
     let offset = recovered.base.index.distance(to: last.index)
     let here = offset == 0 ? recovered.base : recovered.entries[offset - 1].id

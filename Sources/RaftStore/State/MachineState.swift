@@ -112,7 +112,8 @@ public final class MachineState: @unchecked Sendable {
     var isGoingOn = true
     // What has changed before `key`, and lets the scan end early.
     func visitChanges(before key: Bytes?) {
-      while isGoingOn, next < changes.count, key.map({ changes[next].key.lexicographicallyPrecedes($0) }) ?? true
+      while isGoingOn, next < changes.count,
+        key.map({ changes[next].key.lexicographicallyPrecedes($0) }) ?? true
       {
         if let value = changes[next].value { isGoingOn = visit(changes[next].key, value) }
         next += 1

@@ -76,7 +76,9 @@ private final class StateFolders: StateHome {
       return open.compactMap { entry in entry.database.database.map { (entry.generation, $0) } }
     }
     for name in try VolumeFolder.names(in: folder.path) {
-      guard name.hasPrefix("data-"), let found = UInt64(name.dropFirst(5)), found != generation else { continue }
+      guard name.hasPrefix("data-"), let found = UInt64(name.dropFirst(5)), found != generation else {
+        continue
+      }
       if let (_, database) = used.first(where: { $0.0 == found }) {
         database.leave()
       } else {
