@@ -60,6 +60,12 @@ static void adopt(const char *folder);
 
 static void *find(const char *name) { return dlsym(RTLD_NEXT, name); }
 
+static int is_complete(void) {
+  char done[PATH_MAX];
+  snprintf(done, sizeof done, "%s/complete", shadow);
+  return access(done, F_OK) == 0;
+}
+
 __attribute__((constructor)) static void begin(void) {
   real_open = find("open");
   real_write = find("write");
@@ -78,9 +84,13 @@ __attribute__((constructor)) static void begin(void) {
     fprintf(stderr, "powerless: POWERLESS_FAULT is not CALL:PATTERN:COUNT:ERROR\n");
     _exit(99);
   }
-  if (root && shadow && access(shadow, F_OK) != 0) {
+  if (root && shadow && !is_complete()) {
     make_shadow();
     adopt(root);
+    // Who is killed before this has changed nothing.
+    char done[PATH_MAX];
+    snprintf(done, sizeof done, "%s/complete", shadow);
+    close(real_open(done, O_WRONLY | O_CREAT, 0600));
   }
 }
 

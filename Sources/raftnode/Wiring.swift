@@ -58,7 +58,7 @@ extension LaunchPlan {
 
 /// Runs one node from start to end: puts its parts together, logs what happens to it, stops it when told to.
 struct Launcher {
-  private typealias Machine = KeyValueMachine<MemoryBackend>
+  private typealias Machine = KeyValueMachine<NodeBackend>
 
   private let plan: LaunchPlan
   private let logger: Logger
@@ -75,7 +75,7 @@ struct Launcher {
     let replica: Replica<Machine>
     do {
       replica = try await Replica.start(
-        KeyValueMachine(backend: MemoryBackend()), at: plan.address.description,
+        KeyValueMachine(backend: NodeBackend()), at: plan.address.description,
         peers: plan.peers.map(\.description), store: plan.replicaStore, options: plan.replicaOptions,
         clients: try JSONClientHandler<Machine>.accepting(plan.clientOptions))
     } catch let error as TransportError {

@@ -24,7 +24,7 @@ struct OrderedTreeTests {
     }
   }
 
-  private func keys(of tree: OrderedTree, from lower: Bytes = [], to upper: Bytes? = nil) -> [Bytes] {
+  private func keys(of tree: OrderedTree<Bytes>, from lower: Bytes = [], to upper: Bytes? = nil) -> [Bytes] {
     var keys: [Bytes] = []
     tree.scan(from: lower, to: upper) { key, _ in
       keys.append(key)
@@ -40,7 +40,7 @@ struct OrderedTreeTests {
   @Test("it agrees with a sorted array over thousands of random changes", arguments: 1...6)
   func agreesWithModel(seed: UInt64) {
     var random = RandomSource(seed: seed)
-    var tree = OrderedTree()
+    var tree = OrderedTree<Bytes>()
     var model = Model()
     for step in 0..<4_000 {
       let key = randomKey(&random)
@@ -66,7 +66,7 @@ struct OrderedTreeTests {
 
   @Test("a copy keeps what it had, whatever happens to the original")
   func copiesAreIsolated() {
-    var tree = OrderedTree()
+    var tree = OrderedTree<Bytes>()
     for number in 0..<2_000 { tree.insert([1], for: Array("\(number)".utf8)) }
     let copy = tree
     let before = keys(of: copy)
@@ -79,7 +79,7 @@ struct OrderedTreeTests {
 
   @Test("a change after a copy copies one path, not the tree")
   func changeCopiesOnePath() {
-    var tree = OrderedTree()
+    var tree = OrderedTree<Bytes>()
     for number in 0..<50_000 { tree.insert([], for: Array("key\(number)".utf8)) }
     let copy = tree
     tree.insert([1], for: Array("key777".utf8))
@@ -87,13 +87,13 @@ struct OrderedTreeTests {
     #expect(nodes(below: copy.root).count - shared <= 5)
   }
 
-  private func nodes(below node: OrderedTree.Node) -> [ObjectIdentifier] {
+  private func nodes(below node: OrderedTree<Bytes>.Node) -> [ObjectIdentifier] {
     [ObjectIdentifier(node)] + node.children.flatMap { nodes(below: $0) }
   }
 
   @Test("a scan stops when its visitor has seen enough")
   func scanStops() {
-    var tree = OrderedTree()
+    var tree = OrderedTree<Bytes>()
     for number in UInt8.min...UInt8.max { tree.insert([number], for: [number]) }
     var seen: [Bytes] = []
     tree.scan(from: [10], to: nil) { key, _ in

@@ -1,5 +1,6 @@
 import RaftCore
 import RaftServer
+import RaftStore
 
 /// The replicated key-value store: namespaces of keys, isolated from each other. Namespaces, keys and values are bytes;
 /// what they mean is the business of the client protocols, which also hold them to their limits.
@@ -29,10 +30,11 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
     }
   }
 
-  /// Writes all pairs in the order of their keys.
+  /// Writes all pairs in the order of their keys: true, key and value for each, and false at the end.
   public func snapshot(into writer: inout SnapshotWriter) {
-    writer.write(UInt64(backend.count))
+    defer { writer.write(false) }
     backend.scan(from: [], to: nil) { key, value in
+      writer.write(true)
       writer.write(key)
       writer.write(value)
       return true
@@ -43,9 +45,19 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
   ///
   /// - Throws: `MalformedBytes` if they cannot be read.
   public mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
-    for _ in 0..<(try reader.read(UInt64.self)) {
+    while try reader.read(Bool.self) {
       let key = try reader.read(Bytes.self)
       backend.put(try reader.read(Bytes.self), for: key)
     }
+  }
+}
+
+extension KeyValueMachine: StoredStateMachine where Backend == NodeBackend {
+  /// Keeps the data in `state` from now on.
+  public mutating func keep(in state: MachineState) { backend = NodeBackend(in: state) }
+
+  /// The store as `view` shows it.
+  public func frozen(in view: MachineStateView) -> KeyValueMachine {
+    KeyValueMachine(backend: NodeBackend(view))
   }
 }

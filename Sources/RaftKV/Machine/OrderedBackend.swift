@@ -9,8 +9,6 @@ public protocol OrderedBackend: Sendable {
   mutating func put(_ value: Bytes, for key: Bytes)
   /// Removes `key`, if it is there.
   mutating func delete(_ key: Bytes)
-  /// How many pairs there are.
-  var count: Int { get }
   /// Visits the pairs with `lower <= key`, and `key < upper` unless that is nil, in ascending order, until `visit` returns
   /// false.
   func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool)

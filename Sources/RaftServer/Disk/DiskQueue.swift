@@ -2,6 +2,7 @@ import Dispatch
 import RaftCore
 import RaftStore
 import RaftTransport
+import Synchronization
 
 /// A replica's store, and where it is used: on a queue of its own if it waits for a device, so that the loop never does;
 /// otherwise on the loop itself.
@@ -16,6 +17,10 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
   /// Nil once it is closed.
   private var store: Store?
   private let queue: DispatchQueue
+  /// For what takes long.
+  private let bulkQueue = DispatchQueue(label: "raftnode.bulk", qos: .utility)
+  /// Whether what takes long is to be broken off.
+  private let isClosing = Atomic(false)
 
   /// Takes over a store.
   init(_ store: Store, isDetached: Bool, loop: EventLoop) {
@@ -67,6 +72,45 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
     return try task.perform(on: &open)
   }
 
+  /// Carries out a task that takes long, beside those that were begun otherwise; `then` is called on the loop.
+  func beginBulk(
+    _ task: consuming DiskTask<Machine>,
+    then handler: @escaping @Sendable (consuming Result<DiskResult<Machine>, StoreError>) -> Void
+  ) {
+    switch consume task {
+    case .flush(let state, let index):
+      bulkQueue.async { [loop] in
+        let result = Result { () throws(StoreError) in try state.flush() }
+        loop.async { handler(result.map { .flushed(through: index) }) }
+      }
+    case .save(let applier, let view, let configuration):
+      use { store in
+        store.beginSnapshot()
+      } then: { [self] draft in
+        guard case .success(let draft) = draft else { return }
+        draft.isBroken = { [self] in isClosing.load(ordering: .relaxed) }
+        bulkQueue.async { [self] in
+          let written = Result { () throws(StoreError) in
+            try applier.write(to: draft, configuration, reading: view)
+          }
+          loop.async { [self] in
+            use { store throws(StoreError) in
+              let snapshot = try written.get()
+              try store.save(snapshot, draft)
+              return snapshot
+            } then: { saved in
+              handler(saved.map { .saved($0) })
+            }
+          }
+        }
+      }
+    case .persist(let write, _, _):
+      write.abandon()
+      preconditionFailure("a write is not done beside everything else")
+    case .work: preconditionFailure("work that takes no time is not done beside everything else")
+    }
+  }
+
   /// Uses the store otherwise; `then` is called on the loop, at once if the store has no queue of its own.
   func use<Value: Sendable>(
     _ body: @escaping @Sendable (inout Store) throws(StoreError) -> Value,
@@ -94,13 +138,18 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
 
   /// Closes the store behind everything that was begun; `then` is called on the loop.
   func close(then handler: @escaping @Sendable () -> Void) {
-    guard isDetached else {
-      store = nil
-      return handler()
-    }
-    queue.async { [self] in
-      store = nil
-      loop.async(handler)
+    isClosing.store(true, ordering: .relaxed)
+    bulkQueue.async { [self] in
+      guard isDetached else {
+        return loop.async { [self] in
+          store = nil
+          handler()
+        }
+      }
+      queue.async { [self] in
+        store = nil
+        loop.async(handler)
+      }
     }
   }
 }

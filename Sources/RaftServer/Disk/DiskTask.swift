@@ -5,6 +5,8 @@ import RaftStore
 package enum DiskWorkItem: Sendable {
   /// A snapshot is to be taken of the applier as it is by then.
   case save
+  /// The state, as it is by then, is to be made durable.
+  case flush
   /// Stores a piece of a snapshot.
   case receive(InstallSnapshot, Bytes)
   /// Throws away what was received of a snapshot.
@@ -22,8 +24,10 @@ package enum DiskWorkItem: Sendable {
 package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   /// A write of the core, with its entries and, if it installs a snapshot, what is needed for that.
   case persist(PendingWrite, entries: ArraySlice<Entry<Bytes>>, install: Installation?)
-  /// Takes a snapshot of a copy of the applier, and saves it.
-  case save(Applier<Machine>, IndexedConfiguration)
+  /// Takes a snapshot of a copy of the applier, and saves it. If it reads from a view, that tells of failures.
+  case save(Applier<Machine>, MachineStateView?, IndexedConfiguration)
+  /// Makes the state durable, which reflects everything through an index.
+  case flush(MachineState, through: LogIndex)
   /// Anything else.
   case work(DiskWorkItem)
 
@@ -39,6 +43,8 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     switch self {
     case .persist(_, _, let install): install == nil ? "persist" : "install"
     case .save: "save"
+    case .flush: "flush"
+    case .work(.flush): "flush"
     case .work(.save): "save"
     case .work(.receive): "receive"
     case .work(.discard): "discard"
@@ -53,7 +59,18 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     switch self {
     case .persist(_, let entries, _): entries
     case .save: []
+    case .flush: []
     case .work: []
+    }
+  }
+
+  /// Whether it takes long, and may be done beside everything else.
+  package var isBulk: Bool {
+    switch self {
+    case .save: true
+    case .flush: true
+    case .persist: false
+    case .work: false
     }
   }
 
@@ -68,20 +85,21 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
       guard let install else { return .persisted(try store.persist(write, entries: entries), nil) }
       let applier: Applier<Machine>
       do {
-        applier = try Self.load(install, from: store)
+        applier = try Self.load(install, from: &store)
       } catch {
         write.abandon()
         throw error
       }
       let proof = try store.persist(write, entries: entries, installing: install.snapshot)
       return .persisted(proof, .init(snapshot: install.snapshot, applier: applier))
-    case .save(let applier, let configuration):
-      let bytes = applier.snapshot()
-      let snapshot = Snapshot(
-        last: applier.last, configuration: configuration, bytes: UInt64(bytes.count),
-        fingerprint: SnapshotFingerprint(of: bytes).value)
-      try store.save(snapshot, bytes: bytes)
+    case .save(let applier, let view, let configuration):
+      let draft = store.beginSnapshot()
+      let snapshot = try applier.write(to: draft, configuration, reading: view)
+      try store.save(snapshot, draft)
       return .saved(snapshot)
+    case .flush(let state, let index):
+      try state.flush()
+      return .flushed(through: index)
     case .work(let work):
       return try Self.perform(work, on: &store)
     }
@@ -96,7 +114,7 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     _ work: DiskWorkItem, on store: inout some LogStore & SnapshotStore
   ) throws(StoreError) -> DiskResult<Machine> {
     switch work {
-    case .save: break
+    case .save, .flush: break
     case .receive(let piece, let bytes):
       return .received(piece, isSound: try store.receive(piece, bytes: bytes))
     case .discard(let fingerprint): try store.discardReceived(fingerprint: fingerprint)
@@ -113,13 +131,17 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
 
   /// Reads the whole snapshot before it counts: one that this version cannot read must not take anything's place.
   private static func load(
-    _ install: Installation, from store: some SnapshotStore
+    _ install: Installation, from store: inout some LogStore & SnapshotStore
   ) throws(StoreError) -> Applier<Machine> {
-    let snapshot = install.snapshot
-    let bytes = try store.read(
-      fingerprint: snapshot.fingerprint, offset: 0, count: Int(clamping: snapshot.bytes))
-    guard let bytes else { throw .failed("the snapshot to be installed is not there") }
-    return try Applier.restored(install.blank, from: bytes, last: snapshot.last)
+    var applier = install.blank
+    if Machine.self is any StoredStateMachine.Type, let state = try store.newState() {
+      try applier.keep(in: state)
+    }
+    try applier.restore(install.snapshot, from: store)
+    applier.commit()
+    if let failure = applier.failure { throw failure }
+    try applier.state?.flush()
+    return applier
   }
 }
 
@@ -129,6 +151,8 @@ package enum DiskResult<Machine: StateMachine>: ~Copyable, Sendable {
   case persisted(DurableWrite, Installed?)
   /// A snapshot is saved.
   case saved(Snapshot)
+  /// The state is durable, as far as an index.
+  case flushed(through: LogIndex)
   /// A piece is stored; or, if it is not sound, what was received is thrown away.
   case received(InstallSnapshot, isSound: Bool)
   /// The bytes for a message; nil if there is no such snapshot any more.
@@ -140,6 +164,9 @@ package enum DiskResult<Machine: StateMachine>: ~Copyable, Sendable {
   package struct Installed: Sendable {
     let snapshot: Snapshot
     let applier: Applier<Machine>
+
+    /// Whether the state machine keeps its state in the node.
+    package var keepsState: Bool { applier.state != nil }
   }
 
   /// Gives the result up, because the replica ends here.
@@ -149,26 +176,79 @@ package enum DiskResult<Machine: StateMachine>: ~Copyable, Sendable {
 }
 
 extension Applier {
-  /// The applier with which a replica starts that finds `snapshot` in its store; `blank` if it finds none.
+  /// The applier with which a replica starts: from its own state, if it keeps one; from the snapshot that is found in its
+  /// store; or from the beginning.
   ///
-  /// - Throws: `StoreError` if the snapshot cannot be read.
+  /// - Parameters:
+  ///   - blank: An applier that nothing was applied to.
+  ///   - recovered: What the store holds; it learns how far the state has come.
+  ///   - store: Recovered.
+  /// - Throws: `StoreError` if state or snapshot cannot be read, or do not fit the log.
   package static func starting(
-    from blank: Applier, snapshot: Snapshot?, in store: some SnapshotStore
+    from blank: Applier, _ recovered: inout RecoveredState<Bytes>?,
+    in store: inout some LogStore & SnapshotStore
   ) throws(StoreError) -> Applier {
-    guard let snapshot else { return blank }
-    let bytes = try store.read(
-      fingerprint: snapshot.fingerprint, offset: 0, count: Int(clamping: snapshot.bytes))
-    guard let bytes else { throw .corrupt("the snapshot that ends at entry \(snapshot.last) is not there") }
-    return try restored(blank, from: bytes, last: snapshot.last)
+    var applier = blank
+    if Machine.self is any StoredStateMachine.Type, let state = try store.openState() {
+      try applier.keep(in: state)
+      try applier.checkFit(recovered)
+      recovered?.appliedIndex = applier.last.index
+      return applier
+    }
+    if let snapshot = recovered?.snapshot { try applier.restore(snapshot, from: store) }
+    return applier
   }
 
-  fileprivate static func restored(
-    _ blank: Applier, from bytes: Bytes, last: EntryID
-  ) throws(StoreError) -> Applier {
-    do throws(MalformedBytes) {
-      return try blank.restored(from: bytes, last: last)
-    } catch {
-      throw .corrupt("the snapshot that ends at entry \(last) cannot be read: \(error)")
+  /// Checks that the log goes on where the state has come to. A log that ends before it has lost what was synced; one that
+  /// begins behind it was compacted too far, or the state is not this log's.
+  private func checkFit(_ recovered: RecoveredState<Bytes>?) throws(StoreError) {
+    guard let recovered else {
+      guard last == .zero else {
+        throw .corrupt("there is a state, and the log to which it belongs is missing")
+      }
+      return
     }
+    let end = recovered.entries.last?.id ?? recovered.base
+    guard last.index >= recovered.base.index, last.index <= end.index else {
+      throw .corrupt(
+        "the state ends at entry \(last), and the log holds what is behind entry \(recovered.base), through \(end)"
+      )
+    }
+    let offset = recovered.base.index.distance(to: last.index)
+    let here = offset == 0 ? recovered.base : recovered.entries[offset - 1].id
+    guard here == last else {
+      throw .corrupt("the state ends at entry \(last), and the log holds entry \(here) there")
+    }
+  }
+
+  /// Takes what a snapshot in a store holds; nothing was applied to this before.
+  fileprivate mutating func restore(
+    _ snapshot: Snapshot, from store: some SnapshotStore
+  ) throws(StoreError) {
+    let source = SnapshotSource(snapshot) { offset, count throws(StoreError) in
+      try store.read(fingerprint: snapshot.fingerprint, offset: offset, count: count)
+    }
+    var reader = SnapshotReader(source)
+    do throws(MalformedBytes) {
+      try restore(from: &reader, last: snapshot.last)
+    } catch {
+      throw source.failure
+        ?? .corrupt("the snapshot that ends at entry \(snapshot.last) cannot be read: \(error)")
+    }
+  }
+
+  /// Writes a snapshot of this, which is frozen.
+  ///
+  /// - Throws: `StoreError` if it cannot be written, or the state cannot be read.
+  func write(
+    to draft: SnapshotDraft, _ configuration: IndexedConfiguration, reading view: MachineStateView?
+  ) throws(StoreError) -> Snapshot {
+    let outlet = SnapshotOutlet(draft)
+    var writer = SnapshotWriter(to: outlet)
+    snapshot(into: &writer)
+    writer.finish()
+    if let failure = view?.failure ?? outlet.failure { throw failure }
+    return Snapshot(
+      last: last, configuration: configuration, bytes: draft.bytes, fingerprint: draft.fingerprint)
   }
 }

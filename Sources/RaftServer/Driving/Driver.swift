@@ -1,4 +1,5 @@
 import RaftCore
+import RaftStore
 import RaftTransport
 
 /// The end of one request.
@@ -49,6 +50,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
       keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options, seed: seed, now: now,
       isTracing: isTracing)
     core.appliedTime = self.applier.time
+    if self.applier.state != nil { core.disk.flushed = self.applier.last.index }
   }
 
   // MARK: - What it is
@@ -186,7 +188,31 @@ package struct Driver<Machine: StateMachine>: Sendable {
       }
       settleProposals(by: entry.id, effect)
     }
+    applier.commit()
     core.didApply(through: applier.last, time: applier.time)
+  }
+
+  /// Why the state machine's state cannot be relied on any more; nil if it can. The node must stop then. The shell looks
+  /// after every ``flush()``, before it carries anything out: what was answered since may be wrong.
+  package var failure: StoreError? { applier.failure }
+
+  /// Takes back what was answered since the last time that answers were taken. To be called when there is a ``failure``.
+  package mutating func disown() {
+    core.effects.disown()
+    takeEndings()
+    completions = completions.map { completion in
+      switch completion {
+      case .write(let ticket, .success): .write(ticket: ticket, .failure(.unknown(.stopping)))
+      case .read(let ticket, .success): .read(ticket: ticket, .failure(.notExecuted(.stopping)))
+      default: completion
+      }
+    }
+  }
+
+  /// Asks the state machine as it is.
+  func ask(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
+    let answer = applier.machine.read(query)
+    return failure == nil ? .success(answer) : .failure(.notExecuted(.stopping))
   }
 
   /// Answers the reads that the state machine has caught up with.
@@ -273,12 +299,17 @@ package struct Driver<Machine: StateMachine>: Sendable {
       return .persist(write, entries: isDetached ? Array(entries)[...] : entries, install: install)
     }
     while let work = core.takeWork() {
+      if case .flush = work, let state = applier.state {
+        return .flush(state, through: applier.last.index)
+      }
       guard case .save = work else { return .work(work) }
       // State and configuration are of the same instant, this one. While the log is being replaced by a snapshot there is
       // no such configuration.
-      if let configuration = core.node.configuration(at: applier.last.index) {
-        core.disk.bytesSinceSnapshot = 0
-        return .save(applier, configuration)
+      if let configuration = core.node.configuration(at: applier.last.index),
+        let (frozen, view) = applier.frozen()
+      {
+        if core.disk.flushed == nil { core.disk.bytesSinceSnapshot = 0 }
+        return .save(frozen, view, configuration)
       }
       core.disk.isSaving = false
     }
@@ -295,6 +326,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
         core.didInstall(installed.snapshot, time: applier.time)
       }
     case .saved(let snapshot): core.didSave(snapshot)
+    case .flushed(let index): core.didFlush(through: index)
     case .received(let piece, let isSound): core.didReceive(piece, isSound: isSound)
     case .read(let message, let bytes): core.send(message, with: bytes)
     case .done: break

@@ -11,6 +11,10 @@ struct DiskWork: Sendable {
   var bytesSinceSnapshot = 0
   /// Whether a snapshot is being taken.
   var isSaving = false
+  /// Whether the state is being made durable.
+  var isFlushing = false
+  /// How far the state is durable; nil if the node keeps none, and starts from snapshots.
+  var flushed: LogIndex?
   /// The newest snapshot that the store holds of this node's own.
   var newest: Snapshot?
   /// What the last plans were made of.
@@ -24,6 +28,7 @@ struct DiskSituation: Hashable, Sendable {
   var applied: LogIndex
   var held: LogIndex
   var snapshot: LogIndex
+  var flushed: LogIndex?
 }
 
 extension DriverCore {
@@ -31,10 +36,12 @@ extension DriverCore {
   mutating func hasDiskTask() -> Bool {
     if node.hasUnsavedChanges { return true }
     let situation = DiskSituation(
-      applied: lastApplied.index, held: node.compactableIndex, snapshot: disk.newest?.last.index ?? .zero)
+      applied: lastApplied.index, held: node.compactableIndex, snapshot: disk.newest?.last.index ?? .zero,
+      flushed: disk.flushed)
     if situation != disk.plannedIn || node.wantsSnapshot {
       disk.plannedIn = situation
       planSnapshot()
+      planFlush()
       planCompaction()
     }
     return !disk.waiting.isEmpty
@@ -50,6 +57,12 @@ extension DriverCore {
     disk.isSaving = false
     // The log may have been replaced meanwhile by a snapshot that reaches further.
     if node.term(at: snapshot.last.index) == snapshot.last.term { offer(snapshot) }
+  }
+
+  /// The state is durable, as far as `index`.
+  mutating func didFlush(through index: LogIndex) {
+    disk.isFlushing = false
+    disk.flushed = max(disk.flushed ?? .zero, index)
   }
 
   mutating func didReceive(_ piece: InstallSnapshot, isSound: Bool) {
@@ -73,6 +86,7 @@ extension DriverCore {
   mutating func didInstall(_ snapshot: Snapshot, time: UInt64) {
     lastApplied = snapshot.last
     appliedTime = time
+    if disk.flushed != nil { disk.flushed = snapshot.last.index }
     // What became of the entries that it stands for was not learned here, one by one.
     for proposal in proposals.settle(by: snapshot.last) { abandon(proposal) }
     offer(snapshot)
@@ -114,9 +128,22 @@ extension DriverCore {
     let last = disk.newest?.last.index ?? .zero
     guard node.appliedIndex > last, lastApplied.index == node.appliedIndex else { return false }
     if node.wantsSnapshot { return true }
-    guard disk.keepsLogBehindSnapshot else { return false }
+    guard disk.keepsLogBehindSnapshot, disk.flushed == nil else { return false }
     return last.distance(to: node.appliedIndex) >= options.snapshotEntries
       || disk.bytesSinceSnapshot >= options.snapshotBytes
+  }
+
+  /// Has the state made durable when the log behind what is durable of it has grown enough: so much is applied again after a
+  /// crash.
+  private mutating func planFlush() {
+    guard let flushed = disk.flushed, !disk.isFlushing, lastApplied.index > flushed else { return }
+    guard
+      flushed.distance(to: lastApplied.index) >= options.snapshotEntries
+        || disk.bytesSinceSnapshot >= options.snapshotBytes
+    else { return }
+    disk.isFlushing = true
+    disk.bytesSinceSnapshot = 0
+    disk.waiting.append(.flush)
   }
 
   /// Has the log forgotten as far as it is worth the while, and possible.
@@ -146,7 +173,11 @@ extension DriverCore {
       target = max(target, LogIndex(applied.rawValue - min(applied.rawValue, left)))
       isWorthwhile = true
     }
-    if disk.keepsLogBehindSnapshot { target = min(target, disk.newest?.last.index ?? .zero) }
+    if let flushed = disk.flushed {
+      target = min(target, flushed)
+    } else if disk.keepsLogBehindSnapshot {
+      target = min(target, disk.newest?.last.index ?? .zero)
+    }
     guard isWorthwhile, target > base else { return }
     let reached = node.compact(through: target)
     if reached > base { disk.waiting.append(.compact(through: reached)) }

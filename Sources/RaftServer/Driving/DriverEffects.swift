@@ -64,6 +64,9 @@ package struct DriverEffects: Sendable {
     for position in outboxes.indices { outboxes[position].writer.bytes.removeAll(keepingCapacity: true) }
   }
 
+  /// Forgets everything that was to be sent.
+  mutating func disown() { outboxes = [] }
+
   package mutating func takeEvents() -> [ReplicaEvent] {
     defer { events.removeAll(keepingCapacity: true) }
     return events

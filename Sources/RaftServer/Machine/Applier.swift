@@ -1,4 +1,5 @@
 import RaftCore
+import RaftStore
 
 /// Applies committed entries, in order, to the state machine and the session table.
 package struct Applier<Machine: StateMachine>: Sendable {
@@ -8,6 +9,8 @@ package struct Applier<Machine: StateMachine>: Sendable {
   package private(set) var last = EntryID.zero
   /// Time of the last applied command. Part of the replicated state: commands never see time go back.
   private(set) var time: UInt64 = 0
+  /// Where all this is kept; nil if it is in memory alone.
+  private(set) var state: MachineState?
 
   /// What an entry led to.
   package enum Effect {
@@ -86,37 +89,123 @@ extension Applier {
 
   /// Everything that later entries depend on: the last entry applied, time, sessions, and the machine. What the snapshot
   /// stands for is written *in* it, so that it cannot be taken for another one's.
-  package func snapshot() -> Bytes {
-    var header = ByteWriter(capacity: 256)
-    header.write(Self.format)
-    last.encode(into: &header)
-    header.write(time)
-    var writer = SnapshotWriter(header)
+  func snapshot(into writer: inout SnapshotWriter) {
+    writer.write(raw: Self.format)
+    writer.write(last)
+    writer.write(time)
     sessions.encode(into: &writer)
     machine.snapshot(into: &writer)
+  }
+
+  /// The same in memory.
+  package func snapshot() -> Bytes {
+    var writer = SnapshotWriter()
+    snapshot(into: &writer)
     return writer.writer.bytes
   }
 
-  /// What a snapshot holds, in the place of this, which nothing was applied to.
+  /// What a snapshot in memory holds, in the place of this, which nothing was applied to.
+  func restored(from bytes: Bytes, last: EntryID) throws(MalformedBytes) -> Applier {
+    var restored = self
+    var reader = SnapshotReader(bytes)
+    try restored.restore(from: &reader, last: last)
+    return restored
+  }
+
+  /// Takes what a snapshot holds; nothing was applied to this before.
   ///
   /// - Throws: `MalformedBytes` if it cannot be read, or stands for another entry than `last`.
-  package func restored(from bytes: Bytes, last: EntryID) throws(MalformedBytes) -> Applier {
-    var restored = self
-    var header = ByteReader(bytes)
-    let format = try header.readUInt8()
+  mutating func restore(from reader: inout SnapshotReader, last: EntryID) throws(MalformedBytes) {
+    let format = try reader.readByte()
     guard format == Self.format else {
       throw MalformedBytes("snapshot format \(format), this version reads \(Self.format)", offset: 0)
     }
-    restored.last = try EntryID(from: &header)
-    guard restored.last == last else {
-      throw MalformedBytes(
-        "a snapshot of entry \(restored.last) in the place of one of entry \(last)", offset: 1)
+    self.last = try reader.read()
+    guard self.last == last else {
+      throw MalformedBytes("a snapshot of entry \(self.last) in the place of one of entry \(last)", offset: 1)
     }
-    restored.time = try header.readUInt64()
-    var reader = SnapshotReader(header)
-    try restored.sessions.restore(from: &reader)
-    try restored.machine.restore(from: &reader)
+    time = try reader.read()
+    try sessions.restore(from: &reader)
+    try machine.restore(from: &reader)
     try reader.expectEnd()
-    return restored
   }
+}
+
+// MARK: - State that is kept in the node
+
+extension Applier {
+  /// How far the state has come; the sessions stand beside it, one by one.
+  private static var progressKey: Bytes { [1] }
+  private static var sessionMark: UInt8 { 2 }
+
+  /// Keeps everything in `state` from now on, beginning with what is there.
+  ///
+  /// - Throws: `StoreError` if that cannot be read.
+  mutating func keep(in state: MachineState) throws(StoreError) {
+    guard var stored = machine as? any StoredStateMachine else { return }
+    if let record = state.own(Self.progressKey) {
+      do throws(MalformedBytes) {
+        var reader = ByteReader(record)
+        let format = try reader.readUInt8()
+        guard format == Self.format else {
+          throw MalformedBytes("format \(format), this version reads \(Self.format)", offset: 0)
+        }
+        last = try EntryID(from: &reader)
+        time = try reader.readUInt64()
+        try reader.expectEnd()
+        try readSessions(from: state)
+      } catch {
+        throw .corrupt("the record of how far the state has come is damaged: \(error)")
+      }
+    } else if state.failure == nil, !state.isEmpty {
+      throw .corrupt("the record of how far the state has come is missing")
+    }
+    stored.keep(in: state)
+    if let failure = state.failure { throw failure }
+    if let machine = stored as? Machine { self.machine = machine }
+    sessions.isTracked = true
+    self.state = state
+  }
+
+  private mutating func readSessions(from state: MachineState) throws(MalformedBytes) {
+    var fault: MalformedBytes?
+    var sessions = sessions
+    state.scanOwn(from: [Self.sessionMark], to: [Self.sessionMark + 1]) { _, record in
+      do throws(MalformedBytes) { try sessions.add(record) } catch { fault = error }
+      return fault == nil
+    }
+    if let fault { throw fault }
+    self.sessions = sessions
+  }
+
+  /// Makes everything that was applied since the last time part of the state, at once.
+  mutating func commit() {
+    guard let state else { return }
+    var writer = ByteWriter(capacity: 25)
+    writer.write(Self.format)
+    last.encode(into: &writer)
+    writer.write(time)
+    state.setOwn(writer.bytes, for: Self.progressKey)
+    for (id, record) in sessions.takeChanges() {
+      var key: Bytes = [Self.sessionMark]
+      for shift in stride(from: 56 as UInt64, through: 0, by: -8) {
+        key.append(UInt8(truncatingIfNeeded: id >> shift))
+      }
+      state.setOwn(record, for: key)
+    }
+    state.commit()
+  }
+
+  /// A copy that later changes do not touch, for another thread; nil if the state cannot be read.
+  func frozen() -> (applier: Applier, view: MachineStateView?)? {
+    guard let state, let stored = machine as? any StoredStateMachine else { return (self, nil) }
+    var copy = self
+    guard let view = state.view(), let machine = stored.frozen(in: view) as? Machine else { return nil }
+    copy.machine = machine
+    copy.state = nil
+    return (copy, view)
+  }
+
+  /// Why the state cannot be relied on any more; nil if it can.
+  var failure: StoreError? { state?.failure }
 }

@@ -1,4 +1,5 @@
 import RaftCore
+import RaftStore
 
 /// What a replica replicates: a deterministic value that commands change and queries read.
 ///
@@ -32,6 +33,19 @@ public protocol StateMachine: Sendable {
   ///
   /// - Throws: `MalformedBytes` if it cannot be read. The replica then stops, or takes no such snapshot.
   mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes)
+}
+
+/// A state machine whose state can be kept in a store of its node, so that it may be larger than memory, and a restart
+/// finds it where it was.
+///
+/// On a node with a durable store ``keep(in:)`` is called once, before anything else. On other nodes it is not, and the
+/// machine keeps its state in memory. All of them write equal snapshots.
+public protocol StoredStateMachine: StateMachine {
+  /// Has the machine read and write its state in `state` from now on, beginning with what is there.
+  mutating func keep(in state: MachineState)
+
+  /// The machine as `view` shows it, for ``StateMachine/snapshot(into:)`` on another thread.
+  func frozen(in view: MachineStateView) -> Self
 }
 
 /// What a command may depend on besides the state.

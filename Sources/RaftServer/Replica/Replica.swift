@@ -97,7 +97,8 @@ public final class Replica<Machine: StateMachine>: Sendable {
           let opened: any LogStore & SnapshotStore
           switch store {
           case .memory: opened = MemoryLogStore()
-          case .durable(let options): opened = try Volume.open(options)
+          case .durable(let options):
+            opened = try Volume.open(options, keepsState: Machine.self is any StoredStateMachine.Type)
           }
           done.resume(
             returning: try OpenedStore(opened, store.kind, blank: blank, address: address, newNode: newNode))

@@ -25,7 +25,7 @@ struct OpenedStore<Machine: StateMachine>: Sendable {
   ) throws(StoreError) {
     var store = store
     self.kind = kind
-    recovered = try store.recover()
+    var recovered = try store.recover()
     if let known = try store.identity() {
       if recovered != nil {
         guard known.cluster != nil else {
@@ -46,9 +46,17 @@ struct OpenedStore<Machine: StateMachine>: Sendable {
       identity = NodeIdentity(node: newNode, cluster: nil, address: address)
       try store.setIdentity(identity)
     }
-    applier = try Applier.starting(from: blank, snapshot: recovered?.snapshot, in: store)
+    applier = try Self.applier(from: blank, &recovered, in: &store)
+    self.recovered = recovered
     keepsLogBehindSnapshot = store.keepsLogBehindSnapshot
     self.store = store
+  }
+
+  private static func applier(
+    from blank: Applier<Machine>, _ recovered: inout RecoveredState<Bytes>?,
+    in store: inout some LogStore & SnapshotStore
+  ) throws(StoreError) -> Applier<Machine> {
+    try Applier.starting(from: blank, &recovered, in: &store)
   }
 }
 
@@ -82,6 +90,7 @@ extension ReplicaHost {
     {
       founded = Founded(cluster: cluster, configuration: configuration)
     }
+    first = nil
     let applied = opened.applier.last.index
     let through = max(recovered.commitIndex, applied)
     replay = Replay(
@@ -111,6 +120,10 @@ extension ReplicaHost {
   /// Carries out the next task on the loop. Returns whether there was one.
   func performDiskTask() throws(StoreError) -> Bool {
     guard let task = driver?.takeDiskTask(isDetached: false) else { return false }
+    guard !task.isBulk else {
+      beginBulk(task)
+      return true
+    }
     let result = try disk.perform(task)
     driver?.didComplete(result)
     return true
@@ -118,16 +131,33 @@ extension ReplicaHost {
 
   /// Gives the store its next task, if it has none: whatever arrives while it syncs shares the next sync.
   func beginDiskTask() {
-    guard tasksUnderWay == 0, let task = driver?.takeDiskTask(isDetached: true) else { return }
+    while tasksUnderWay == 0, beginNextTask() {}
+  }
+
+  private func beginNextTask() -> Bool {
+    guard let task = driver?.takeDiskTask(isDetached: true) else { return false }
+    guard !task.isBulk else {
+      beginBulk(task)
+      return true
+    }
     tasksUnderWay += 1
     disk.begin(task) { [weak self] result in
+      guard let self else { return Self.abandon(result) }
+      tasksUnderWay -= 1
+      didPerform(result)
+    }
+    return true
+  }
+
+  /// Begins what takes long, beside everything else.
+  private func beginBulk(_ task: consuming DiskTask<Machine>) {
+    disk.beginBulk(task) { [weak self] result in
       guard let self else { return Self.abandon(result) }
       didPerform(result)
     }
   }
 
   private func didPerform(_ result: consuming Result<DiskResult<Machine>, StoreError>) {
-    tasksUnderWay -= 1
     guard driver != nil else { return Self.abandon(result) }
     driver?.advance(to: moment)
     switch consume result {

@@ -18,6 +18,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   let report: @Sendable (ReplicaEvent) -> Void
   /// An applier that nothing was applied to.
   let blank: Applier<Machine>
+  /// The applier with which the node begins; nil once there is a driver.
+  var first: Applier<Machine>?
   var identity: LocalIdentity
   let disk: DiskQueue<Machine>
   /// How many tasks the store is at, or has before it.
@@ -62,6 +64,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     self.report = report
     self.random = random
     self.blank = blank
+    first = opened.applier
     disk = DiskQueue(opened.store, isDetached: opened.kind == .durable, loop: loop)
     let node = opened.identity.node
     let remembered = opened.recovered == nil ? hint?.members ?? [] : []
@@ -123,7 +126,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   func readStale(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
     loop.preconditionOnLoop()
     guard let driver else { return .failure(.notExecuted(reasonNotRunning)) }
-    return .success(driver.applier.machine.read(query))
+    return driver.ask(query)
   }
 
   private var reasonNotRunning: ReplicaError.Reason { isStopped || isDraining ? .stopping : .notReady }
@@ -172,7 +175,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   func flush() {
     guard driver != nil else { return }
     driver?.advance(to: moment)
-    var hasMore = driver?.flush() ?? false
+    guard var hasMore = flushDriver() else { return }
     // Appends leave before the leader's own write, and so in parallel with it.
     sendAll()
     if disk.isDetached {
@@ -180,7 +183,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     } else {
       do {
         while try performDiskTask() {
-          hasMore = driver?.flush() ?? false || hasMore
+          guard let hasYetMore = flushDriver() else { return }
+          hasMore = hasYetMore || hasMore
           sendAll()
         }
       } catch {
@@ -193,6 +197,16 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     reportReplay()
     for event in driver?.effects.takeEvents() ?? [] { report(event) }
     for completion in driver?.takeCompletions() ?? [] { finish(completion) }
+  }
+
+  /// Has the driver do what is to be done. Returns whether there is more; nil if the replica had to stop, because the state
+  /// of the machine cannot be relied on: nothing that may rest on it leaves the node.
+  private func flushDriver() -> Bool? {
+    let hasMore = driver?.flush() ?? false
+    guard let failure = driver?.failure else { return hasMore }
+    driver?.disown()
+    fail(failure)
+    return nil
   }
 
   func sendAll() {
@@ -287,12 +301,13 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   ) {
     do {
       driver = try Driver(
-        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: blank,
+        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: first,
         recovered: state, keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options,
         seed: random.next(), now: moment)
     } catch {
       return fail(.corrupt("\(error)"))
     }
+    first = nil
     founding = nil
     let members = driver?.node.configuration.members.map(\.address) ?? []
     report(
@@ -367,6 +382,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     sendAll()
     let completions = driver?.takeCompletions() ?? []
     driver = nil
+    first = nil
     founding = nil
     for completion in completions { finish(completion) }
     // The store is closed before anybody hears that the node has stopped, and may open it again.

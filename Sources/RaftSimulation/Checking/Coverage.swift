@@ -84,9 +84,9 @@ enum CoveragePoint: Int, CaseIterable {
   case membershipChangeOverwritten, changeRefusedTermNotOpen, changeRefusedUnderWay, changeRefusedNotCaughtUp
   // Snapshots.
   case snapshotTaken, snapshotStarted, snapshotFinished, snapshotRefused, snapshotInstalled, snapshotDiscarded
-  case snapshotPieceStored, snapshotPieceRefused, logCompacted
+  case snapshotPieceStored, snapshotPieceRefused, logCompacted, stateFlushed, stateReplaced
   // Starts.
-  case startFromLog, startFromSnapshot, startAsNewIncarnation, startRefusedDamage
+  case startFromLog, startFromSnapshot, startFromState, startAsNewIncarnation, startRefusedDamage
   case unsyncedWritesLost, processStoppedByItsDisk, processStoppedByFullDisk
   // Clients.
   case clientWriteAnswered, clientReadAnswered, clientWriteForwarded, clientSessionOpened,

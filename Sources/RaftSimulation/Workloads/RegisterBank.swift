@@ -1,5 +1,6 @@
 import RaftCore
 import RaftServer
+import RaftStore
 
 /// The state machine that simulations replicate unless they are given another one: numbered registers, which are written,
 /// compared and set, added to, and read.
@@ -58,48 +59,78 @@ public struct RegisterBank: StateMachine {
   /// How many registers there are.
   public static let count = 16
 
-  private var registers = [UInt64](repeating: 0, count: RegisterBank.count)
-  private var lastTime: UInt64 = 0
-  /// Whether time in the log has ever gone back.
-  public private(set) var didTimeGoBack = false
+  /// The registers, and behind them the last time and whether time has ever gone back.
+  private var numbers = [UInt64](repeating: 0, count: RegisterBank.count + 2)
+  private var state: MachineState?
+  private var view: MachineStateView?
 
   /// All registers are 0.
   public init() {}
 
+  private subscript(number: Int) -> UInt64 {
+    get {
+      guard state != nil || view != nil else { return numbers[number] }
+      let bytes = state?.get([UInt8(number)]) ?? view?.get([UInt8(number)])
+      return bytes.flatMap { try? UInt64(decoding: $0) } ?? 0
+    }
+    set {
+      if let state { state.put(newValue.encoded(), for: [UInt8(number)]) } else { numbers[number] = newValue }
+    }
+  }
+
+  private var lastTime: UInt64 {
+    get { self[Self.count] }
+    set { self[Self.count] = newValue }
+  }
+
+  /// Whether time in the log has ever gone back.
+  public private(set) var didTimeGoBack: Bool {
+    get { self[Self.count + 1] == 1 }
+    set { self[Self.count + 1] = newValue ? 1 : 0 }
+  }
+
   /// Changes a register, and answers with what it holds now; a `compareAndSet` answers 1 if it was done, and 0 if not.
   public mutating func apply(_ command: Command, at context: ApplyContext) -> UInt64 {
-    didTimeGoBack = didTimeGoBack || context.time < lastTime
+    if context.time < lastTime { didTimeGoBack = true }
     lastTime = context.time
     switch command {
     case .write(let key, let value):
-      registers[Int(key)] = value
+      self[Int(key)] = value
       return value
     case .compareAndSet(let key, let expected, let value):
-      guard registers[Int(key)] == expected else { return 0 }
-      registers[Int(key)] = value
+      guard self[Int(key)] == expected else { return 0 }
+      self[Int(key)] = value
       return 1
     case .add(let key, let amount):
-      registers[Int(key)] &+= amount
-      return registers[Int(key)]
+      self[Int(key)] &+= amount
+      return self[Int(key)]
     }
   }
 
   /// What a register holds.
-  public func read(_ query: Query) -> UInt64 { registers[Int(query.key)] }
+  public func read(_ query: Query) -> UInt64 { self[Int(query.key)] }
 
   /// Writes all registers.
   public func snapshot(into writer: inout SnapshotWriter) {
-    writer.write(lastTime)
-    writer.write(didTimeGoBack)
-    for register in registers { writer.write(register) }
+    for number in numbers.indices { writer.write(self[number]) }
   }
 
   /// Takes the registers of a snapshot.
   ///
   /// - Throws: `MalformedBytes` if they cannot be read.
   public mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
-    lastTime = try reader.read()
-    didTimeGoBack = try reader.read()
-    for register in registers.indices { registers[register] = try reader.read() }
+    for number in numbers.indices { self[number] = try reader.read() }
+  }
+}
+
+extension RegisterBank: StoredStateMachine {
+  /// Keeps the registers in `state` from now on.
+  public mutating func keep(in state: MachineState) { self.state = state }
+
+  /// The registers as `view` shows them.
+  public func frozen(in view: MachineStateView) -> RegisterBank {
+    var bank = RegisterBank()
+    bank.view = view
+    return bank
   }
 }

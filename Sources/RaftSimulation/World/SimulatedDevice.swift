@@ -18,6 +18,10 @@ final class SimulatedDevice: @unchecked Sendable {
 
   let consensus = Area()
   let data = Area()
+  /// States of the state machine, by generation.
+  fileprivate var states: [(generation: UInt64, area: Area)] = []
+  /// Whether the host's state machine keeps its state on the device.
+  let keepsState: Bool
   /// Whether there is no room for anything that grows.
   var isFull = false
   /// How many further operations succeed before the next one fails; nil for no end.
@@ -29,6 +33,8 @@ final class SimulatedDevice: @unchecked Sendable {
   /// Records in which a bit has flipped, as they are now.
   private var rotten: [(area: Area, key: Bytes, record: Bytes)] = []
   private(set) var syncs = 0
+
+  init(keepsState: Bool) { self.keepsState = keepsState }
 
   fileprivate func begin(_ isGrowing: Bool) throws(StoreError) {
     if isDead { throw .failed("the device is gone") }
@@ -66,7 +72,7 @@ final class SimulatedDevice: @unchecked Sendable {
   /// - Returns: How many batches were lost.
   func crash(_ random: inout RandomSource) -> Int {
     var lost = 0
-    for area in [consensus, data] where !area.unsynced.isEmpty {
+    for area in [consensus, data] + states.map(\.area) where !area.unsynced.isEmpty {
       let survivors = Int.random(in: 0...area.unsynced.count, using: &random)
       for batch in area.unsynced[..<survivors] { area.synced.apply(batch) }
       lost += area.unsynced.count - survivors
@@ -116,6 +122,7 @@ final class SimulatedDevice: @unchecked Sendable {
       area.synced = MemoryBackend()
       area.unsynced = []
     }
+    states = []
     rotten = []
     isFull = false
   }
@@ -149,9 +156,54 @@ struct SimulatedStore: OrderedStore {
 extension SimulatedDevice {
   /// The shipped store on this device.
   func store() -> DurableStore<SimulatedStore> {
-    DurableStore(consensus: SimulatedStore(self, consensus), data: SimulatedStore(self, data))
+    DurableStore(
+      consensus: SimulatedStore(self, consensus), data: SimulatedStore(self, data),
+      states: keepsState ? SimulatedStates(self) : nil)
   }
 }
 
 /// The area is shared by reference with the device, on one thread.
 extension SimulatedDevice.Area: @unchecked Sendable {}
+
+/// The states on a device, as the shipped store sees them. Making and removing one is durable at once.
+///
+/// `@unchecked Sendable` because a simulation runs on one thread.
+private final class SimulatedStates: StateHome, @unchecked Sendable {
+  private let device: SimulatedDevice
+
+  init(_ device: SimulatedDevice) { self.device = device }
+
+  func open(_ generation: UInt64) -> any StateDevice {
+    if let known = device.states.first(where: { $0.generation == generation }) {
+      return SimulatedState(device, known.area)
+    }
+    let area = SimulatedDevice.Area()
+    device.states.append((generation, area))
+    return SimulatedState(device, area)
+  }
+
+  func removeAll(but generation: UInt64) { device.states.removeAll { $0.generation != generation } }
+}
+
+/// `@unchecked Sendable` because a simulation runs on one thread.
+private final class SimulatedState: StateDevice, @unchecked Sendable {
+  private let device: SimulatedDevice
+  private let area: SimulatedDevice.Area
+
+  init(_ device: SimulatedDevice, _ area: SimulatedDevice.Area) {
+    self.device = device
+    self.area = area
+  }
+
+  func get(_ key: Bytes) -> Bytes? { area.live.get(key) }
+
+  func apply(_ batch: WriteBatch) throws(StoreError) { try device.apply(batch, to: area) }
+
+  func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) {
+    area.live.scan(from: lower, to: upper, visit)
+  }
+
+  func flush() throws(StoreError) { try device.sync(area) }
+
+  func view() -> any OrderedView { area.live }
+}

@@ -23,7 +23,7 @@ final class SimulatedNode<Machine: StateMachine> {
   }
 
   let address: String
-  let device = SimulatedDevice()
+  let device: SimulatedDevice
   var store: DurableStore<SimulatedStore>
   /// The incarnation that lives here. Another disk is another incarnation.
   var id: NodeID
@@ -71,7 +71,8 @@ final class SimulatedNode<Machine: StateMachine> {
   /// The configuration that it was last seen with.
   var configuration: Configuration
 
-  init(id: NodeID, address: String, configuration: Configuration) {
+  init(id: NodeID, address: String, configuration: Configuration, keepsState: Bool) {
+    device = SimulatedDevice(keepsState: keepsState && Machine.self is any StoredStateMachine.Type)
     self.id = id
     self.address = address
     self.configuration = configuration

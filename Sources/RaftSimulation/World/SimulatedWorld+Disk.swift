@@ -63,6 +63,8 @@ extension SimulatedWorld {
       safety.inspectSnapshot(
         at: snapshot.last.index, fingerprint: snapshot.fingerprint, by: nodes[slot].id)
       recorder.note(now, slot, .snapshot(text: "taken through \(snapshot.last.index)"))
+    case .flushed: coverage.count(.stateFlushed)
+    case .persisted(_, let installed?) where installed.keepsState: coverage.count(.stateReplaced)
     case .received(_, let isSound):
       coverage.count(isSound ? .snapshotPieceStored : .snapshotPieceRefused)
     default: break
@@ -70,7 +72,7 @@ extension SimulatedWorld {
   }
 
   /// A store failed: the process ends. It may have been made to; for no reason it must not.
-  private func didFail(_ slot: Int, _ error: StoreError) {
+  func didFail(_ slot: Int, _ error: StoreError) {
     let node = nodes[slot]
     coverage.count(node.device.isFull ? .processStoppedByFullDisk : .processStoppedByItsDisk)
     if !node.device.isDead, !node.device.isFull, !node.device.hasRot {
@@ -117,8 +119,9 @@ extension SimulatedWorld {
     node.toldAt = .max
     node.store = node.device.store()
     do {
-      let recovered = try node.store.recover() ?? joining(slot)
-      let applier = try Applier.starting(from: blank, snapshot: recovered.snapshot, in: node.store)
+      var found = try node.store.recover()
+      let applier = try Applier.starting(from: blank, &found, in: &node.store)
+      let recovered = try found ?? joining(slot)
       if let key = node.device.rottenKey {
         report("store", "\(node.address): the damaged record of key \(key) was not noticed")
       }
@@ -131,7 +134,9 @@ extension SimulatedWorld {
       node.process = process
       node.glance = process.driver.glance()
       node.configuration = process.driver.glance().configuration
-      coverage.count(recovered.snapshot == nil ? .startFromLog : .startFromSnapshot)
+      coverage.count(
+        recovered.appliedIndex == .zero
+          ? .startFromLog : recovered.snapshot == nil ? .startFromState : .startFromSnapshot)
       recorder.note(now, slot, .started(life: node.life))
       node.isDirty = true
     } catch let error as StoreError {

@@ -126,8 +126,12 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     guard let configuration = try? Configuration(voters: members) else {
       preconditionFailure("drawn node ids differ")
     }
+    // Hosts on which the state machine keeps its state, and others that start it from snapshots, understand each other.
+    var stateRandom = RandomSource(seed: ~plan.seed)
     for member in members {
-      let node = SimulatedNode<Machine>(id: member.id, address: member.address, configuration: configuration)
+      let node = SimulatedNode<Machine>(
+        id: member.id, address: member.address, configuration: configuration,
+        keepsState: Bool.random(using: &stateRandom))
       node.tasksMax = Int.random(in: 1...3, using: &nodeRandom)
       node.offset = UInt64.random(in: 0...1000, using: &nodeRandom)
       node.rate =
@@ -241,6 +245,10 @@ final class SimulatedWorld<Machine: StateMachine> where Machine.Answer: Equatabl
     tellTime(slot)
     repeat {
       while node.process?.driver.flush() == true {}
+      if let failure = node.process?.driver.failure {
+        node.process?.driver.disown()
+        return didFail(slot, failure)
+      }
       noteTraces(slot)
       // Before the log may be compacted: what is committed has to be seen.
       inspect(slot)

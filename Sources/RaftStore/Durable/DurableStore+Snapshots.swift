@@ -3,23 +3,63 @@ import RaftCore
 // Snapshots in the data store, piece by piece.
 
 extension DurableStore: SnapshotStore {
-  /// True: after a restart the state machine is built from the snapshot and the log behind it.
+  /// True: after a restart the state machine is built from a snapshot, or from its own state, and the log behind it.
   public var keepsLogBehindSnapshot: Bool { true }
 
-  /// Saves a snapshot under a generation of its own, and then lets it count.
+  /// Begins a snapshot under a generation of its own.
+  public mutating func beginSnapshot() -> SnapshotDraft {
+    lastGeneration += 1
+    let generation = lastGeneration
+    var area = data
+    let (pieceBytesMax, failure) = (pieceBytesMax, failure)
+    return SnapshotDraft(generation: generation) { offset, bytes throws(StoreError) in
+      do throws(StoreError) {
+        if let error = failure.error { throw error }
+        try Self.put(bytes, generation: generation, offset: offset, pieceBytesMax, into: &area)
+      } catch {
+        failure.note(error)
+        throw error
+      }
+    }
+  }
+
+  /// Lets a snapshot count.
   ///
   /// - Throws: ``StoreError``.
-  public mutating func save(_ snapshot: Snapshot, bytes: Bytes) throws(StoreError) {
+  public mutating func save(_ snapshot: Snapshot, _ draft: SnapshotDraft) throws(StoreError) {
     try expectNoFailure()
+    if states != nil {
+      kept.append((draft.generation, snapshot))
+      return
+    }
     // The log was replaced while it was being taken, or a newer one was installed: it leads nowhere.
     guard snapshot.last.index >= base.base.index, snapshot.last.index > base.snapshot?.last.index ?? .zero
-    else { return }
-    lastGeneration += 1
-    try put(bytes, generation: lastGeneration, offset: 0)
+    else { return try remove(generation: draft.generation) }
     try change { stores throws(StoreError) in try stores.data.flush() }
-    makeCurrent(snapshot, generation: lastGeneration)
+    makeCurrent(snapshot, generation: draft.generation)
     putBase()
     try commitBatch()
+  }
+
+  /// The state of the state machine.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func openState() throws(StoreError) -> MachineState? {
+    guard let states else { return nil }
+    let generation = max(base.state, 1)
+    base.state = generation
+    lastState = generation
+    try states.removeAll(but: generation)
+    return MachineState(try states.open(generation), generation: generation)
+  }
+
+  /// An empty state.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func newState() throws(StoreError) -> MachineState? {
+    guard let states else { return nil }
+    lastState += 1
+    return MachineState(try states.open(lastState), generation: lastState)
   }
 
   /// Stores a piece of a snapshot that another node sends.
@@ -36,7 +76,10 @@ extension DurableStore: SnapshotStore {
       try dropReception()
       return false
     }
-    try put(bytes, generation: generation, offset: piece.offset)
+    try change { stores throws(StoreError) in
+      try Self.put(
+        bytes, generation: generation, offset: piece.offset, stores.pieceBytesMax, into: &stores.data)
+    }
     reception?.progress.add(bytes)
     guard let progress = reception?.progress, progress.isComplete, !progress.isSound else { return true }
     try dropReception()
@@ -88,7 +131,12 @@ extension DurableStore: SnapshotStore {
     else { throw .failed("the snapshot to be installed was not received completely") }
     try change { stores throws(StoreError) in try stores.data.flush() }
     reception = nil
-    makeCurrent(snapshot, generation: received.generation)
+    if states == nil {
+      makeCurrent(snapshot, generation: received.generation)
+    } else {
+      kept.append((received.generation, snapshot))
+      base.state = lastState
+    }
     base.base = snapshot.last
     base.baseConfiguration = snapshot.configuration
     lastIndex = snapshot.last.index
@@ -142,13 +190,15 @@ extension DurableStore: SnapshotStore {
   }
 
   /// Stores bytes of a snapshot, in pieces that are not too long.
-  private mutating func put(_ bytes: Bytes, generation: UInt64, offset: UInt64) throws(StoreError) {
+  private static func put(
+    _ bytes: Bytes, generation: UInt64, offset: UInt64, _ pieceBytesMax: Int, into data: inout Backend
+  ) throws(StoreError) {
     for start in stride(from: 0, to: bytes.count, by: pieceBytesMax) {
       let key = StoredKey.piece(generation: generation, offset: offset + UInt64(start))
       let content = bytes[start..<min(bytes.count, start + pieceBytesMax)]
       var piece = WriteBatch()
       piece.put(StoredRecord.write(key) { $0.writeRaw(content) }, for: key)
-      try change { stores throws(StoreError) in try stores.data.apply(piece) }
+      try data.apply(piece)
     }
   }
 

@@ -1,10 +1,12 @@
 import RaftCore
+import Synchronization
 
 /// Log, hard state and snapshots of one replica on stable storage, in two ordered stores.
 ///
 /// *Consensus* holds what the protocol promises; every write to it is one batch and one sync. *Data* holds snapshots of the
 /// state machine, in pieces, each snapshot under a generation of its own. They are two, because a copy of the data is
-/// given to other nodes, and this node's vote and log must never be in it.
+/// given to other nodes, and this node's vote and log must never be in it. A state machine that keeps its state in the node
+/// (``MachineState``) has stores of its own for that, and starts from there; snapshots are then only for others.
 ///
 /// What makes a generation count is the base record in the consensus store, which names it together with the beginning of
 /// the log behind it. It is written, in one batch with everything else that changes, after the generation's pieces are
@@ -13,19 +15,23 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   var consensus: Backend
   var data: Backend
   /// What the base record says.
-  var base = BaseRecord(base: .zero, baseConfiguration: nil, generation: 0, snapshot: nil)
+  var base = BaseRecord(base: .zero, baseConfiguration: nil, generation: 0, snapshot: nil, state: 0)
   var isFounded = false
   var lastIndex = LogIndex.zero
   var commitIndex = LogIndex.zero
   var batch = WriteBatch()
-  /// Why a store could not be changed; nothing is changed any more then.
-  private var failure: StoreError?
+  /// Whether a store could not be changed; nothing is changed any more then.
+  let failure = FirstFailure()
 
   // Snapshots besides the one that the base record names.
   /// Former snapshots that are kept because they are being sent.
   var kept: [(generation: UInt64, snapshot: Snapshot)] = []
   var reception: (generation: UInt64, progress: SnapshotReception)?
   var lastGeneration: UInt64 = 0
+  /// Where states of the state machine lie; nil if it starts from snapshots.
+  let states: (any StateHome)?
+  /// The newest generation of a state.
+  var lastState: UInt64 = 0
   /// The most bytes in one stored piece: reading a range begins at most so far before it.
   var pieceBytesMax = 1 << 20
 
@@ -40,11 +46,15 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   /// - Parameters:
   ///   - consensus: For what the protocol promises.
   ///   - data: For snapshots.
+  ///   - states: Where states of the state machine lie; nil if it is to start from snapshots.
   ///   - isSynced: Whether entries are synced before they are proved to be durable; false is for data that may be thrown
   ///     away.
-  public init(consensus: Backend, data: Backend, isSynced: Bool = true) {
+  public init(
+    consensus: Backend, data: Backend, states: (any StateHome)? = nil, isSynced: Bool = true
+  ) {
     self.consensus = consensus
     self.data = data
+    self.states = states
     self.isSynced = isSynced
   }
 
@@ -54,7 +64,8 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   public mutating func found(_ state: RecoveredState<Bytes>) throws(StoreError) {
     guard !isFounded else { throw .notEmpty }
     base = BaseRecord(
-      base: state.base, baseConfiguration: state.baseConfiguration, generation: 0, snapshot: nil)
+      base: state.base, baseConfiguration: state.baseConfiguration, generation: 0, snapshot: nil,
+      state: lastState)
     lastIndex = state.base.index.advanced(by: state.entries.count)
     commitIndex = state.commitIndex
     putBase()
@@ -83,6 +94,7 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
       let isEssential = isSynced || write.hardState != hardState || snapshot != nil
       hardState = write.hardState
       try commitBatch(isEssential: isEssential)
+      if snapshot != nil { try states?.removeAll(but: base.state) }
     } catch {
       write.abandon()
       throw error
@@ -97,7 +109,8 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   public mutating func compact(through index: LogIndex) throws(StoreError) {
     guard index > base.base.index else { return }
     guard index <= lastIndex else { throw .gap(last: lastIndex, first: index) }
-    guard index <= base.snapshot?.last.index ?? .zero else {
+    // How far a state is flushed is its owner's to know.
+    guard states != nil || index <= base.snapshot?.last.index ?? .zero else {
       throw .failed("the log can be compacted as far as a saved snapshot reaches, and not to \(index)")
     }
     guard let dropped = try entries(after: base.base.index, through: index), let last = dropped.last else {
@@ -159,13 +172,26 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
     do throws(StoreError) {
       try make(&self)
     } catch {
-      failure = error
+      failure.note(error)
       throw error
     }
   }
 
   func expectNoFailure() throws(StoreError) {
-    if let failure { throw failure }
+    if let failure = failure.error { throw failure }
+  }
+}
+
+/// The first failure of a store, noted by whoever meets it: the store itself, or a snapshot that is written to it elsewhere.
+final class FirstFailure: Sendable {
+  private let first = Mutex<StoreError?>(nil)
+
+  var error: StoreError? { first.withLock { $0 } }
+
+  func note(_ error: StoreError) {
+    first.withLock { first in
+      if first == nil { first = error }
+    }
   }
 }
 
@@ -209,14 +235,18 @@ struct BaseRecord: ByteCodable {
   var generation: UInt64
   /// The snapshot from which the state machine starts; nil if it starts empty.
   var snapshot: Snapshot?
+  /// Which state the state machine starts from; 0 if it starts from snapshots.
+  var state: UInt64
 
   init(
-    base: EntryID, baseConfiguration: IndexedConfiguration?, generation: UInt64, snapshot: Snapshot?
+    base: EntryID, baseConfiguration: IndexedConfiguration?, generation: UInt64, snapshot: Snapshot?,
+    state: UInt64
   ) {
     self.base = base
     self.baseConfiguration = baseConfiguration
     self.generation = generation
     self.snapshot = snapshot
+    self.state = state
   }
 
   func encode(into writer: inout ByteWriter) {
@@ -224,6 +254,7 @@ struct BaseRecord: ByteCodable {
     baseConfiguration.encode(into: &writer)
     writer.write(generation)
     snapshot.encode(into: &writer)
+    writer.write(state)
   }
 
   init(from reader: inout ByteReader) throws(MalformedBytes) {
@@ -231,5 +262,6 @@ struct BaseRecord: ByteCodable {
     baseConfiguration = try IndexedConfiguration?(from: &reader)
     generation = try reader.readUInt64()
     snapshot = try Snapshot?(from: &reader)
+    state = try reader.readUInt64()
   }
 }

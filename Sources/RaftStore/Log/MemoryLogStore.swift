@@ -118,8 +118,15 @@ extension MemoryLogStore {
   /// False: a node in memory is never restarted from its store.
   public var keepsLogBehindSnapshot: Bool { false }
 
+  /// Begins a snapshot.
+  public func beginSnapshot() -> SnapshotDraft {
+    let content = DraftContent()
+    return SnapshotDraft(generation: 0, content: content) { _, bytes in content.bytes += bytes }
+  }
+
   /// Keeps a snapshot.
-  public mutating func save(_ snapshot: Snapshot, bytes: Bytes) {
+  public mutating func save(_ snapshot: Snapshot, _ draft: SnapshotDraft) {
+    let bytes = draft.content?.bytes ?? []
     // One that was installed while it was being taken reaches further, and stays the node's own.
     guard snapshot.last.index > snapshots.last?.snapshot.last.index ?? .zero else { return }
     snapshots.append((snapshot, bytes))

@@ -2,7 +2,7 @@ import RaftCore
 
 /// An ordered store in memory, as a value: a copy costs nothing, and is a checkpoint.
 public struct MemoryBackend: OrderedStore {
-  private var tree = OrderedTree()
+  private var tree = OrderedTree<Bytes>()
 
   /// An empty store.
   public init() {}

@@ -1,21 +1,21 @@
 import Glibc
 import RaftCore
 
-/// A B-tree from bytes to bytes, with value semantics: copies share their nodes, and a change copies only the path from
+/// A B-tree with bytes as keys, with value semantics: copies share their nodes, and a change copies only the path from
 /// the root to where it takes place. So a snapshot of a million pairs is one pointer, and costs no pause.
-struct OrderedTree: Sendable {
+struct OrderedTree<Value: Sendable>: Sendable {
   /// The most pairs in a node; a node other than the root has at least half as many.
-  static let pairsMax = 32
-  private static let pairsMin = pairsMax / 2
+  static var pairsMax: Int { 32 }
+  private static var pairsMin: Int { pairsMax / 2 }
 
   /// `@unchecked Sendable`: a node is changed only while exactly one tree refers to it, which is checked before.
   final class Node: @unchecked Sendable {
     var keys: [Bytes]
-    var values: [Bytes]
+    var values: [Value]
     /// Empty in a leaf; otherwise one more than keys.
     var children: [Node]
 
-    init(keys: [Bytes] = [], values: [Bytes] = [], children: [Node] = []) {
+    init(keys: [Bytes] = [], values: [Value] = [], children: [Node] = []) {
       self.keys = keys
       self.values = values
       self.children = children
@@ -44,7 +44,7 @@ struct OrderedTree: Sendable {
   private(set) var root = Node()
   private(set) var count = 0
 
-  subscript(key: Bytes) -> Bytes? {
+  subscript(key: Bytes) -> Value? {
     var node = root
     while true {
       let (position, isFound) = node.position(of: key)
@@ -54,12 +54,12 @@ struct OrderedTree: Sendable {
     }
   }
 
-  func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) {
+  func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Value) -> Bool) {
     _ = Self.scan(root, from: lower, to: upper, visit)
   }
 
   private static func scan(
-    _ node: Node, from lower: Bytes?, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool
+    _ node: Node, from lower: Bytes?, to upper: Bytes?, _ visit: (Bytes, Value) -> Bool
   ) -> Bool {
     var (position, isFound) = lower.map { node.position(of: $0) } ?? (0, false)
     // Left of the first key that counts there may be pairs that count, unless that key is the bound itself.
@@ -79,7 +79,7 @@ struct OrderedTree: Sendable {
 
   // MARK: - Changing
 
-  mutating func insert(_ value: Bytes, for key: Bytes) {
+  mutating func insert(_ value: Value, for key: Bytes) {
     makeUnique(&root)
     if root.keys.count == Self.pairsMax {
       root = Node(children: [root])
@@ -156,7 +156,7 @@ struct OrderedTree: Sendable {
   }
 
   /// Removes the last pair below `node`.
-  private static func removeLast(from node: Node) -> (Bytes, Bytes) {
+  private static func removeLast(from node: Node) -> (Bytes, Value) {
     guard !node.isLeaf else { return (node.keys.removeLast(), node.values.removeLast()) }
     let position = node.children.count - 1
     makeUnique(&node.children[position])
@@ -211,7 +211,7 @@ struct OrderedTree: Sendable {
 }
 
 /// Replaces a node that another tree refers to as well by a copy.
-private func makeUnique(_ node: inout OrderedTree.Node) {
+private func makeUnique<Value>(_ node: inout OrderedTree<Value>.Node) {
   if !isKnownUniquelyReferenced(&node) { node = node.copy() }
 }
 

@@ -1,11 +1,12 @@
 import CRocksDB
 import Glibc
 import RaftCore
+import Synchronization
 
 /// One RocksDB database. The only file that knows RocksDB.
 ///
 /// `@unchecked Sendable`: the library's handle may be used from all threads; the batch that is used again and again belongs
-/// to whoever writes, which is one thread at a time.
+/// to whoever holds the lock.
 package final class RocksDatabase: @unchecked Sendable {
   let path: String
   private let handle: OpaquePointer
@@ -14,6 +15,10 @@ package final class RocksDatabase: @unchecked Sendable {
   private let writingSynced: OpaquePointer
   private let reading: OpaquePointer
   private let batch: OpaquePointer
+  private let lock = Mutex(())
+  private let folder: (any Sendable)?
+  /// Whether the folder goes when it is not used any more.
+  private let isLeaving = Mutex(false)
 
   /// What differs from one database to the next.
   package struct Options {
@@ -29,7 +34,11 @@ package final class RocksDatabase: @unchecked Sendable {
     }
   }
 
-  package init(at path: String, _ settings: Options) throws(StoreError) {
+  /// Opens a database, or makes one; `folder` stays locked as long as it is open.
+  package init(
+    at path: String, _ settings: Options, holding folder: (any Sendable)? = nil
+  ) throws(StoreError) {
+    self.folder = folder
     let (hasLog, cacheBytes, writeBufferBytes) = (
       settings.hasLog, settings.cacheBytes, settings.writeBufferBytes
     )
@@ -38,7 +47,8 @@ package final class RocksDatabase: @unchecked Sendable {
     rocksdb_options_set_create_if_missing(options, 1)
     rocksdb_options_set_paranoid_checks(options, 1)
     rocksdb_options_set_write_buffer_size(options, writeBufferBytes)
-    rocksdb_options_set_max_write_buffer_number(options, 2)
+    rocksdb_options_set_max_write_buffer_number(options, 3)
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)
     rocksdb_options_set_wal_recovery_mode(options, Int32(rocksdb_tolerate_corrupted_tail_records_recovery))
     rocksdb_options_set_max_background_jobs(options, 2)
     rocksdb_options_set_keep_log_file_num(options, 4)
@@ -75,6 +85,8 @@ package final class RocksDatabase: @unchecked Sendable {
     rocksdb_writeoptions_destroy(writingSynced)
     rocksdb_close(handle)
     rocksdb_options_destroy(options)
+    // If it stays, the next start removes it.
+    if isLeaving.withLock({ $0 }) { try? VolumeFolder.removeFolder(path) }
   }
 
   private static func error(_ fault: UnsafeMutablePointer<CChar>?, _ doing: String, _ path: String)
@@ -91,11 +103,13 @@ package final class RocksDatabase: @unchecked Sendable {
     if let fault { throw Self.error(fault, doing, path) }
   }
 
-  func get(_ key: Bytes) throws(StoreError) -> Bytes? {
+  package func get(_ key: Bytes) throws(StoreError) -> Bytes? { try get(key, reading) }
+
+  private func get(_ key: Bytes, _ manner: OpaquePointer) throws(StoreError) -> Bytes? {
     var fault: UnsafeMutablePointer<CChar>?
     let slice = key.withUnsafeBytes {
       rocksdb_get_pinned(
-        handle, reading, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, &fault)
+        handle, manner, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, &fault)
     }
     try check(fault, "reading")
     guard let slice else { return nil }
@@ -107,6 +121,11 @@ package final class RocksDatabase: @unchecked Sendable {
 
   /// Makes all changes of the batch.
   package func write(_ changes: WriteBatch, isSynced: Bool) throws(StoreError) {
+    let fault = lock.withLock { _ in write(changes, isSynced ? writingSynced : writing) }
+    try check(fault, "writing to")
+  }
+
+  private func write(_ changes: WriteBatch, _ manner: OpaquePointer) -> UnsafeMutablePointer<CChar>? {
     rocksdb_writebatch_clear(batch)
     for operation in changes.operations {
       switch operation {
@@ -133,13 +152,23 @@ package final class RocksDatabase: @unchecked Sendable {
       }
     }
     var fault: UnsafeMutablePointer<CChar>?
-    rocksdb_write(handle, isSynced ? writingSynced : writing, batch, &fault)
-    try check(fault, "writing to")
+    rocksdb_write(handle, manner, batch, &fault)
+    return fault
   }
 
-  func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) throws(StoreError) {
+  package func scan(
+    from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool
+  ) throws(StoreError) {
+    try scan(from: lower, to: upper, at: nil, visit)
+  }
+
+  /// Visits the pairs as they were at `instant`; as they are, if that is nil.
+  private func scan(
+    from lower: Bytes, to upper: Bytes?, at instant: OpaquePointer?, _ visit: (Bytes, Bytes) -> Bool
+  ) throws(StoreError) {
     let options = rocksdb_readoptions_create()
     defer { rocksdb_readoptions_destroy(options) }
+    if let instant { rocksdb_readoptions_set_snapshot(options, instant) }
     let fault: UnsafeMutablePointer<CChar>? = (upper ?? []).withUnsafeBytes { bound in
       // The bound's bytes have to live as long as the iterator.
       if upper != nil {
@@ -169,7 +198,7 @@ package final class RocksDatabase: @unchecked Sendable {
     try check(fault, "scanning")
   }
 
-  func flush() throws(StoreError) {
+  package func flush() throws(StoreError) {
     let options = rocksdb_flushoptions_create()
     defer { rocksdb_flushoptions_destroy(options) }
     rocksdb_flushoptions_set_wait(options, 1)
@@ -193,6 +222,44 @@ package final class RocksDatabase: @unchecked Sendable {
     var fault: UnsafeMutablePointer<CChar>?
     rocksdb_flush_wal(handle, 1, &fault)
     try check(fault, "syncing")
+  }
+}
+
+extension RocksDatabase: StateDevice {
+  package func apply(_ batch: WriteBatch) throws(StoreError) { try write(batch, isSynced: false) }
+
+  package func view() -> any OrderedView { View(self) }
+
+  /// Has the folder removed when the database is not used any more.
+  func leave() { isLeaving.withLock { $0 = true } }
+
+  /// The database at one instant.
+  ///
+  /// `@unchecked Sendable` because the library's handles may be used from all threads.
+  private final class View: OrderedView, @unchecked Sendable {
+    private let database: RocksDatabase
+    private let instant: OpaquePointer
+    private let reading: OpaquePointer
+
+    init(_ database: RocksDatabase) {
+      self.database = database
+      instant = rocksdb_create_snapshot(database.handle)
+      reading = rocksdb_readoptions_create()
+      rocksdb_readoptions_set_snapshot(reading, instant)
+    }
+
+    deinit {
+      rocksdb_readoptions_destroy(reading)
+      rocksdb_release_snapshot(database.handle, instant)
+    }
+
+    func get(_ key: Bytes) throws(StoreError) -> Bytes? { try database.get(key, reading) }
+
+    func scan(
+      from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool
+    ) throws(StoreError) {
+      try database.scan(from: lower, to: upper, at: instant, visit)
+    }
   }
 }
 

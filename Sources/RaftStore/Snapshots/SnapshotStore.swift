@@ -9,13 +9,29 @@ public protocol SnapshotStore {
   /// the state machine anew from the snapshot and the log behind it.
   var keepsLogBehindSnapshot: Bool { get }
 
-  /// Saves a snapshot of this node's state machine, and returns once it is durable.
+  /// Begins a snapshot of this node's state machine.
+  mutating func beginSnapshot() -> SnapshotDraft
+
+  /// Lets a snapshot count that was written completely. If it is what the node starts from after a crash, it is durable
+  /// when this returns; if the node keeps its state otherwise (``openState()``), it is kept to be sent to others.
   ///
   /// - Parameters:
-  ///   - snapshot: What the bytes stand for; its fingerprint is ``SnapshotFingerprint`` of them.
-  ///   - bytes: The whole snapshot.
+  ///   - snapshot: What was written; fingerprint and bytes are those of the draft.
+  ///   - draft: Where it was written.
   /// - Throws: ``StoreError``. The node must stop then.
-  mutating func save(_ snapshot: Snapshot, bytes: Bytes) throws(StoreError)
+  mutating func save(_ snapshot: Snapshot, _ draft: SnapshotDraft) throws(StoreError)
+
+  /// The state of the state machine as it was found, to be asked for once, after ``LogStore/recover()``; nil if this store
+  /// keeps snapshots alone.
+  ///
+  /// - Throws: ``StoreError``.
+  mutating func openState() throws(StoreError) -> MachineState?
+
+  /// An empty state, which takes the place of the other one when the next snapshot is installed; nil if this store keeps
+  /// snapshots alone.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func newState() throws(StoreError) -> MachineState?
 
   /// Stores a piece of a snapshot that another node sends. It need not be durable yet. A piece at offset 0 begins anew.
   ///
@@ -35,6 +51,23 @@ public protocol SnapshotStore {
 
   /// Forgets every snapshot but the node's own and those with one of these fingerprints.
   mutating func retain(fingerprints: [UInt64]) throws(StoreError)
+}
+
+extension SnapshotStore {
+  /// Saves a snapshot that is in memory.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  public mutating func save(_ snapshot: Snapshot, bytes: Bytes) throws(StoreError) {
+    let draft = beginSnapshot()
+    try draft.add(bytes)
+    try save(snapshot, draft)
+  }
+
+  /// Nil: the store keeps snapshots alone.
+  public mutating func openState() throws(StoreError) -> MachineState? { nil }
+
+  /// Nil: the store keeps snapshots alone.
+  public mutating func newState() throws(StoreError) -> MachineState? { nil }
 }
 
 /// Names the bytes of a snapshot: their number and their checksum. Machines that write equal states as equal bytes get

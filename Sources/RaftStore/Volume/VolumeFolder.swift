@@ -19,12 +19,8 @@ final class VolumeFolder: @unchecked Sendable {
     self.path = path
     try Self.makeFolder(path)
     lock = try Self.takeLock(path)
-    do throws(StoreError) {
-      try Self.checkMark(path)
-    } catch {
-      close(lock)
-      throw error
-    }
+    // If it throws, the lock goes with this object.
+    try Self.checkMark(path)
   }
 
   deinit { close(lock) }
@@ -111,6 +107,13 @@ final class VolumeFolder: @unchecked Sendable {
 
   /// Something in a folder that a new volume does not have; what a memory node leaves behind is none of it.
   private static func firstForeignName(in path: String) throws(StoreError) -> String? {
+    try names(in: path).first { name in
+      !["LOCK", "VOLUME.new", "lost+found"].contains(name) && !name.hasPrefix("members-of-")
+    }
+  }
+
+  /// What is in a folder, in the order of the names.
+  static func names(in path: String) throws(StoreError) -> [String] {
     guard let folder = opendir(path) else { throw .failed("the folder \(path) cannot be read: \(reason)") }
     defer { closedir(folder) }
     var names: [String] = []
@@ -118,11 +121,17 @@ final class VolumeFolder: @unchecked Sendable {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
-      if ![".", "..", "LOCK", "VOLUME.new", "lost+found"].contains(name), !name.hasPrefix("members-of-") {
-        names.append(name)
-      }
+      if name != ".", name != ".." { names.append(name) }
     }
-    return names.min()
+    return names.sorted()
+  }
+
+  /// Removes a folder that holds files alone.
+  static func removeFolder(_ path: String) throws(StoreError) {
+    for name in try names(in: path) where unlink("\(path)/\(name)") != 0 {
+      throw .failed("the file \(path)/\(name) cannot be removed: \(reason)")
+    }
+    guard rmdir(path) == 0 else { throw .failed("the folder \(path) cannot be removed: \(reason)") }
   }
 
   /// Makes the names in a folder durable.

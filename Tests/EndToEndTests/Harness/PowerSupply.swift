@@ -35,6 +35,13 @@ final class PowerSupply: Sendable {
   /// Puts the folder back to what was durable. Of what was written to the end of a file and not synced, a part may be
   /// there: as much as is drawn.
   func fail(_ random: inout SeededRandom) throws {
+    // Killed before anything could be written: everything that is there is durable.
+    guard FileManager.default.fileExists(atPath: "\(shadow)/complete") else {
+      if FileManager.default.fileExists(atPath: shadow) {
+        try FileManager.default.removeItem(atPath: shadow)
+      }
+      return
+    }
     let restored = volume + ".restored"
     try restore(names: "root", live: volume, to: restored, &random)
     try FileManager.default.removeItem(atPath: volume)

@@ -35,11 +35,8 @@ final class SocketClient: @unchecked Sendable {
     var isOn: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
     var address = sockaddr_in(localPort: port)
-    guard address.withPointer({ connect(descriptor, $0, $1) }) == 0 else {
-      let failure = SocketFailure("connect")
-      close(descriptor)
-      throw failure
-    }
+    // The descriptor is closed with this object; closed here as well, it could be another one's by then.
+    guard address.withPointer({ connect(descriptor, $0, $1) }) == 0 else { throw SocketFailure("connect") }
   }
 
   deinit { close(descriptor) }
