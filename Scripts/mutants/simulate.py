@@ -16,6 +16,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / ".build" / "simulated-mutants"
 MODULES = ["RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftSimulation"]
+# Where the modules of C libraries are declared.
+LIBRARIES = [part for name in ["CRocksDB", "CEpoll"] for part in ("-I", str(ROOT / "Sources" / name))]
 SEEDS = 200
 QUICK_SEEDS = 24
 RUN_SECONDS = 900
@@ -90,7 +92,7 @@ def compile_module(module, sources, output, optimised):
         "swiftc", "-O" if optimised else "-Onone", "-wmo", "-swift-version", "6",
         "-enable-upcoming-feature", "ExistentialAny", "-enable-upcoming-feature", "MemberImportVisibility",
         "-package-name", "raftnode", "-parse-as-library", "-emit-library", "-emit-module", "-module-name", module,
-        "-I", str(WORK / "base"), "-I", str(ROOT / "Sources/CRocksDB"), "-L", str(WORK / "base"), *below,
+        "-I", str(WORK / "base"), *LIBRARIES, "-L", str(WORK / "base"), *below,
         "-emit-module-path", str(output / f"{module}.swiftmodule"), "-o", str(output / f"lib{module}.so"), f"@{files}",
     ]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -108,7 +110,7 @@ def build_base():
     libraries = [f"-l{module}" for module in MODULES]
     base = str(WORK / "base")
     subprocess.run(
-        ["swiftc", "-O", "-swift-version", "6", "-I", base, "-I", str(ROOT / "Sources/CRocksDB"), "-L", base,
+        ["swiftc", "-O", "-swift-version", "6", "-I", base, *LIBRARIES, "-L", base,
          *libraries, str(WORK / "main.swift"), "-o",
          str(WORK / "simulate")], check=True)
 
