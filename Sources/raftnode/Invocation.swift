@@ -4,6 +4,8 @@ import ArgumentParser
 enum Invocation: Hashable {
   /// Run a node.
   case run(LaunchPlan)
+  /// Ask a node, as these arguments say.
+  case ask([String])
   /// Print this and end with success: the help, or the version.
   case print(String)
   /// Print this one line to standard error and end with ``ExitStatus/usage``.
@@ -11,6 +13,12 @@ enum Invocation: Hashable {
 
   /// Reads the arguments, the program's own name not among them.
   init(_ arguments: [String]) {
+    if let name = arguments.first, name != "run",
+      RaftNodeCommand.configuration.subcommands.contains(where: { $0.configuration.commandName == name })
+    {
+      self = .ask(arguments)
+      return
+    }
     do {
       try Self.refuseRepetitions(arguments)
       guard let run = try RaftNodeCommand.parseAsRoot(arguments) as? RunCommand else {

@@ -77,6 +77,9 @@ extension EndToEnd {
           default: break
           }
         }
+        if rounds > 20, epoch % 4 == 3 {
+          print("\((epoch + 1) * Self.roundsPerEpoch) rounds, \(kills) nodes cut off")
+        }
         // A cluster that has contradicted itself need not answer any more.
         guard findings.isEmpty else { break }
         values += operations.suffix(keys.count).compactMap { operation in

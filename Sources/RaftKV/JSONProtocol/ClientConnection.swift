@@ -233,7 +233,7 @@ public struct ClientConnection: Sendable {
 
   private func mayStart(_ operation: ClientOperation) -> Bool {
     switch operation {
-    case .write: readsRunning == 0
+    case .write, .administer: readsRunning == 0
     case .read: writesRunning == 0
     case .status: readsRunning == 0 && writesRunning == 0
     }
@@ -241,7 +241,7 @@ public struct ClientConnection: Sendable {
 
   private mutating func count(_ operation: ClientOperation) {
     switch operation {
-    case .write: writesRunning += 1
+    case .write, .administer: writesRunning += 1
     case .read: readsRunning += 1
     case .status: break
     }
@@ -256,7 +256,7 @@ public struct ClientConnection: Sendable {
     }
     slots[position] = .answered(template, answer)
     switch answer {
-    case .written: writesRunning -= 1
+    case .written, .administered: writesRunning -= 1
     case .read: readsRunning -= 1
     case .status: break
     }

@@ -9,6 +9,8 @@ public enum ClientAnswer: Sendable {
   case read(Result<KeyValueAnswer, ReplicaError>)
   /// What the node knows, for a ``ClientOperation/status``.
   case status(ReplicaStatus)
+  /// The end of a ``ClientOperation/administer(_:)``.
+  case administered(Result<Void, MembershipError>)
 }
 
 /// What remains of a request while it is carried out: as much as its answer needs.
@@ -53,6 +55,8 @@ extension JSONWriter {
       writePeers(status)
     case (.status, .status(let status)):
       write(status)
+    case (.member, .administered(let result)), (.transfer, .administered(let result)):
+      write(result, for: template)
     default:
       preconditionFailure("a request is given the answer that its operation asks for")
     }
@@ -93,7 +97,9 @@ extension JSONWriter {
   }
 
   /// `data` is false, never a string: the clients there are take anything truthy for success.
-  private mutating func writeError(type: Bytes, code: String, message: String, mayBeExecuted: Bool) {
+  private mutating func writeError(
+    type: Bytes, code: String, message: String, mayBeExecuted: Bool, leader: String? = nil
+  ) {
     write(raw: #"{"type":"#)
     write(raw: type)
     write(raw: #","data":false,"error":{"code":"#)
@@ -102,6 +108,10 @@ extension JSONWriter {
     write(message)
     write(raw: #","outcome":"#)
     write(mayBeExecuted ? "unknown" : "not_executed")
+    if let leader {
+      write(raw: #","leader":"#)
+      write(leader)
+    }
     write(raw: "}}")
   }
 
@@ -119,6 +129,16 @@ extension JSONWriter {
       write(raw: document.text[member.value])
       separator = ","
     }
+  }
+
+  private mutating func write(_ result: Result<Void, MembershipError>, for template: ReplyTemplate) {
+    guard case .failure(let error) = result else { return writeDone(template.kind) }
+    if case .failed(let failure) = error { return write(failure, for: template) }
+    var leader: String?
+    if case .notLeader(let address) = error { leader = address }
+    writeError(
+      type: template.typeText, code: error.code, message: error.description, mayBeExecuted: false,
+      leader: leader)
   }
 
   // MARK: - What the node knows
@@ -164,5 +184,18 @@ extension JSONWriter {
       write(raw: "}")
     }
     write(raw: "]}")
+  }
+}
+
+extension MembershipError {
+  /// What a program can act on.
+  fileprivate var code: String {
+    switch self {
+    case .notLeader: "not_leader"
+    case .refused: "refused"
+    case .unknownMember: "not_a_member"
+    case .notTransferred: "refused"
+    case .failed(let error): error.reason.rawValue
+    }
   }
 }

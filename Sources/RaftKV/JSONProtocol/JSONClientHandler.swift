@@ -127,7 +127,30 @@ where
       replica.read(query, .linearizable, within: nil) { [weak self] in self?.answer(number, .read($0)) }
     case .status:
       answer(number, .status(replica.currentStatus))
+    case .administer(let change):
+      administer(change) { [weak self] in self?.answer(number, .administered($0)) }
     }
+  }
+
+  private func administer(
+    _ change: Administration, then handler: @escaping (Result<Void, MembershipError>) -> Void
+  ) {
+    let changes: [ConfigurationChange]
+    switch change {
+    case .transfer(nil): return handler(replica.beginTransfer(to: nil))
+    case .transfer(let name?):
+      guard let id = id(of: name) else { return handler(.failure(.unknownMember)) }
+      return handler(replica.beginTransfer(to: id))
+    case .remove(let name): changes = id(of: name).map { [.remove($0)] } ?? []
+    case .promote(let name): changes = id(of: name).map { [.promote($0)] } ?? []
+    case .demote(let name): changes = id(of: name).map { [.demote($0)] } ?? []
+    }
+    guard !changes.isEmpty else { return handler(.failure(.unknownMember)) }
+    replica.changeMembers(changes, within: nil, then: handler)
+  }
+
+  private func id(of name: String) -> NodeID? {
+    replica.currentStatus.members.first { $0.address == name || $0.id.description == name }?.id
   }
 
   private func answer(_ number: UInt64, _ answer: ClientAnswer) {

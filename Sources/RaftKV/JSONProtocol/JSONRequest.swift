@@ -8,6 +8,20 @@ public enum ClientOperation: Hashable, Sendable {
   case read(KeyValueQuery)
   /// Tell what this node knows, without asking another; answered with ``ClientAnswer/status(_:)``.
   case status
+  /// Change who takes part, or who leads; answered with ``ClientAnswer/administered(_:)``.
+  case administer(Administration)
+}
+
+/// What an operator changes about a cluster. Members are named by address or id.
+public enum Administration: Hashable, Sendable {
+  /// A member takes part no longer.
+  case remove(String)
+  /// A learner that has caught up votes.
+  case promote(String)
+  /// A voter votes no longer.
+  case demote(String)
+  /// Leadership goes to a member; nil for whoever is best placed.
+  case transfer(String?)
 }
 
 /// One request of the JSON protocol that passed all checks.
@@ -20,6 +34,8 @@ struct JSONRequest: Hashable, Sendable {
     case ping
     case status
     case addPeer = "add_peer"
+    case member
+    case transfer
   }
 
   let operation: ClientOperation
@@ -34,6 +50,8 @@ struct JSONRequest: Hashable, Sendable {
     static let value = Bytes(#""value""#.utf8)
     static let namespace = Bytes(#""namespace""#.utf8)
     static let keep = Bytes(#""keep""#.utf8)
+    static let action = Bytes(#""action""#.utf8)
+    static let addr = Bytes(#""addr""#.utf8)
   }
 
   static let defaultNamespace = Bytes("default".utf8)
@@ -58,7 +76,7 @@ struct JSONRequest: Hashable, Sendable {
     if range.count <= Self.echoedTypeBytesMax { fields.type = Bytes(document.text[range]) }
     guard let kind = Self.kinds.first(where: { document.text[range].elementsEqual($0.name) })?.kind else {
       throw fields.refusal(
-        .unknownType, "there is no such request; the types are put, get, delete, peers, ping and status")
+        .unknownType, "there is no such request; the types are put, get, delete, peers, ping, status, member and transfer")
     }
     operation = try fields.operation(of: kind)
     template = ReplyTemplate(kind: kind, document: document)
@@ -92,10 +110,39 @@ private struct FieldReader {
       return .read(.get(namespace: try namespace(), key: try key()))
     case .peers, .ping, .status:
       return .status
+    case .member:
+      return .administer(try administration())
+    case .transfer:
+      return .administer(.transfer(try text(of: JSONRequest.Field.addr, isRequired: false)))
     case .addPeer:
       throw refusal(
-        .notSupported, "this version does not change the members of a running cluster; nothing was changed")
+        .notSupported,
+        "a node joins by itself: start it with --ip and with --peers naming any member; nothing was changed")
     }
+  }
+
+  private func administration() throws(RequestRefusal) -> Administration {
+    let member = try text(of: JSONRequest.Field.addr, isRequired: true) ?? ""
+    switch try text(of: JSONRequest.Field.action, isRequired: true) {
+    case "remove": return .remove(member)
+    case "promote": return .promote(member)
+    case "demote": return .demote(member)
+    default: throw refusal(.badAction, "an 'action' is remove, promote or demote")
+    }
+  }
+
+  /// A field that is a short text.
+  private func text(of name: Bytes, isRequired: Bool) throws(RequestRefusal) -> String? {
+    guard let range = document.value(of: name) else {
+      guard isRequired else { return nil }
+      throw refusal(.badAction, "the request has no \(String(decoding: name, as: UTF8.self))")
+    }
+    guard document.kind(of: range) == .string, let text = document.decodedString(at: range), text.count <= 256
+    else {
+      throw refusal(
+        .badAction, "\(String(decoding: name, as: UTF8.self)) is a string of at most 256 bytes")
+    }
+    return String(decoding: text, as: UTF8.self)
   }
 
   private func key() throws(RequestRefusal) -> Bytes {

@@ -32,6 +32,8 @@ struct RequestRefusal: Error, Hashable, Sendable {
     case tooDeep = "too_deep"
     /// The request has too many fields. The connection closes.
     case tooManyFields = "too_many_fields"
+    /// A change of the members that does not say, or not clearly, what to change.
+    case badAction = "bad_action"
     /// This version does not offer it.
     case notSupported = "not_supported"
     /// The clients of this node have it hold too much. Of a long request that is not complete yet, the connection closes.

@@ -42,7 +42,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
   public let events: AsyncStream<ReplicaEvent>
   /// The loop on which everything of this replica runs.
   public let loop: EventLoop
-  private let host: ReplicaHost<Machine>
+  let host: ReplicaHost<Machine>
 
   /// Starts a replica.
   ///

@@ -114,6 +114,11 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     writeHandlers[ticket] = handler
   }
 
+  /// Calls back when a change of the members has ended.
+  func whenEnded(_ ticket: UInt64, then handler: @escaping (Result<Void, ReplicaError>) -> Void) {
+    writeHandlers[ticket] = { handler($0.map { _ in }) }
+  }
+
   func read(_ query: Machine.Query, within milliseconds: UInt64?, then handler: @escaping ReadHandler) {
     loop.preconditionOnLoop()
     guard !isDraining else { return handler(.failure(.notExecuted(.stopping))) }
