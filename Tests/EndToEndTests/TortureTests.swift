@@ -43,7 +43,7 @@ extension EndToEnd {
       var random = SeededRandom(seed: Self.seed)
       var findings: [String] = []
       var values: [(key: String, value: String?)] = []
-      var (acknowledged, refused, unknown, kills) = (0, 0, 0, 0)
+      var count = Count()
       for epoch in 0..<((rounds + Self.roundsPerEpoch - 1) / Self.roundsPerEpoch) {
         let keys = (0..<16).map { "key-\(epoch)-\($0)" }
         let workload = Workload(on: cluster, keys: keys)
@@ -51,7 +51,7 @@ extension EndToEnd {
         let killing = Result {
           for _ in 0..<min(Self.roundsPerEpoch, rounds - epoch * Self.roundsPerEpoch) {
             try workload.awaitWrites(100)
-            kills += try strike(
+            count.kills += try strike(
               cluster, victims ?? Victims.allCases.randomElement(using: &random) ?? .all, &random)
           }
           try cluster.awaitLeader()
@@ -69,6 +69,27 @@ extension EndToEnd {
         }
         findings += LinearizabilityChecker<String, String>().check(operations).map { "\($0)" }
         findings += broken(promises: operations)
+        count.add(operations)
+        if rounds > 20, epoch % 4 == 3 { print("\((epoch + 1) * Self.roundsPerEpoch) rounds: \(count)") }
+        // A cluster that has contradicted itself need not answer any more.
+        guard findings.isEmpty else { break }
+        values += operations.suffix(keys.count).compactMap { operation in
+          if case .read(let value) = operation.action { (operation.key, value) } else { nil }
+        }
+      }
+      if findings.isEmpty { findings = changes(of: values, on: cluster.nodes[0]) }
+      print("\(rounds) rounds: \(count); \(findings.count) findings")
+      return findings
+    }
+
+    /// What happened, in numbers.
+    private struct Count: CustomStringConvertible {
+      var kills = 0
+      private var acknowledged = 0
+      private var refused = 0
+      private var unknown = 0
+
+      mutating func add(_ operations: [Workload.Operation]) {
         for operation in operations {
           switch (operation.action, operation.ending) {
           case (.write, .acknowledged): acknowledged += 1
@@ -77,29 +98,20 @@ extension EndToEnd {
           default: break
           }
         }
-        if rounds > 20, epoch % 4 == 3 {
-          print("\((epoch + 1) * Self.roundsPerEpoch) rounds, \(kills) nodes cut off")
-        }
-        // A cluster that has contradicted itself need not answer any more.
-        guard findings.isEmpty else { break }
-        values += operations.suffix(keys.count).compactMap { operation in
-          if case .read(let value) = operation.action { (operation.key, value) } else { nil }
-        }
       }
-      for (key, value) in findings.isEmpty ? values : [] {
-        guard let now = try? cluster.nodes[0].insist(on: Request.get(key)).value else {
-          findings.append("\(key) cannot be read")
-          continue
-        }
-        if now != value.map({ "\"\($0)\"" }) ?? "null" {
-          findings.append(
-            "\(key) was \(value ?? "null") when nobody wrote it any more, and is \(now)")
-        }
+
+      var description: String {
+        "\(kills) nodes cut off, \(acknowledged) writes acknowledged, \(refused) refused, \(unknown) of unknown outcome"
       }
-      print(
-        "\(rounds) rounds, \(kills) nodes cut off: \(acknowledged) writes acknowledged, \(refused) refused, "
-          + "\(unknown) of unknown outcome; \(findings.count) findings")
-      return findings
+    }
+
+    /// What is not any more as it was when nobody wrote it any more.
+    private func changes(of values: [(key: String, value: String?)], on node: NodeProcess) -> [String] {
+      values.compactMap { key, value in
+        guard let now = try? node.insist(on: Request.get(key)).value else { return "\(key) cannot be read" }
+        let before = value.map { "\"\($0)\"" } ?? "null"
+        return now == before ? nil : "\(key) was \(before) when nobody wrote it any more, and is \(now)"
+      }
     }
 
     /// Kills nodes and takes from them what was not synced. Returns how many.

@@ -65,6 +65,7 @@ struct TestClient {
     case .write: connection.answer(number, with: .written(.failure(error)))
     case .read: connection.answer(number, with: .read(.failure(error)))
     case .status: connection.answer(number, with: .status(status))
+    case .administer: connection.answer(number, with: .administered(.failure(.failed(error))))
     }
     pump()
   }
@@ -90,6 +91,8 @@ struct TestClient {
       connection.answer(number, with: .read(.success(machine.read(query))))
     case .status:
       connection.answer(number, with: .status(status))
+    case .administer:
+      connection.answer(number, with: .administered(.failure(.notLeader(address: "127.0.0.1:7002"))))
     }
   }
 

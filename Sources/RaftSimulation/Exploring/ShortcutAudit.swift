@@ -175,13 +175,13 @@ struct ShortcutAudit {
       let packets = packetsByNode[table.nodes[number].core.id, default: []]
       return Set(packets.filter { table.isInert($0, at: UInt32(number)) })
     }
-    var successors: [UInt32: Set<UInt32>] = [:]
+    var successors = [[UInt32]](repeating: [], count: table.nodes.count)
     for (step, outcome) in table.outcomes where step.node != outcome.node {
-      successors[step.node, default: []].insert(outcome.node)
+      successors[Int(step.node)].append(outcome.node)
     }
-    var pending = Array(successors.keys)
+    var pending = table.nodes.indices.map { UInt32($0) }
     while let node = pending.popLast() {
-      for next in successors[node, default: []] where !inert[Int(node)].isSubset(of: inert[Int(next)]) {
+      for next in successors[Int(node)] where !inert[Int(node)].isSubset(of: inert[Int(next)]) {
         inert[Int(next)].formUnion(inert[Int(node)])
         pending.append(next)
       }
