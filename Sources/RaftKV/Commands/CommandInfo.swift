@@ -1,0 +1,77 @@
+import RaftCore
+
+/// What is known of a command before it runs.
+public struct CommandInfo: Sendable {
+  /// The name in lower case; that of a subcommand with its parent's before it, as in `object|encoding`.
+  public var name: String
+  /// How many arguments it takes, with the name; the least number, negated, if it may take more.
+  public var arity: Int
+  /// What clients are told of it.
+  public var flags: [String]
+  /// Which argument is the first key; 0 if none is.
+  public var firstKey: Int
+  /// Which argument is the last key; counted from behind, -1 being the last argument, if it is negative.
+  public var lastKey: Int
+  /// How far keys are apart.
+  public var step: Int
+  /// Whether it is run by the layer that holds the connections.
+  public var isConnection: Bool
+  /// The commands that the second word chooses from.
+  public var subcommands: [CommandInfo]
+  /// What runs it, if it works on data.
+  var body: Body?
+
+  /// What runs a command, by the family that it belongs to.
+  enum Body: Hashable, Sendable {
+    case string(StringCommand)
+    case key(KeyCommand)
+    case expiry(ExpiryCommand)
+    case bit(BitCommand)
+  }
+
+  init(
+    _ name: String, _ arity: Int, _ flags: String, keys: (first: Int, last: Int, step: Int) = (0, 0, 0),
+    isConnection: Bool = false, subcommands: [CommandInfo] = []
+  ) {
+    self.name = name
+    self.arity = arity
+    self.flags = flags.split(separator: " ").map(String.init)
+    firstKey = keys.first
+    lastKey = keys.last
+    step = keys.step
+    self.isConnection = isConnection
+    self.subcommands = subcommands
+    body = isConnection ? nil : Body(name)
+  }
+
+  /// Whether it may change data.
+  public var isWrite: Bool { flags.contains("write") }
+
+  /// Whether it can take that many arguments, counted with the name.
+  public func accepts(argumentCount: Int) -> Bool {
+    arity >= 0 ? argumentCount == arity : argumentCount >= -arity
+  }
+
+  /// Which of the arguments of a call are keys.
+  public func keyIndices(argumentCount: Int) -> [Int] {
+    let last = lastKey < 0 ? argumentCount + lastKey : min(lastKey, argumentCount - 1)
+    guard firstKey > 0, step > 0, firstKey <= last else { return [] }
+    return Array(stride(from: firstKey, through: last, by: step))
+  }
+}
+
+extension CommandInfo.Body {
+  fileprivate init?(_ name: String) {
+    if let command = StringCommand(rawValue: name) {
+      self = .string(command)
+    } else if let command = KeyCommand(rawValue: name) {
+      self = .key(command)
+    } else if let command = ExpiryCommand(rawValue: name) {
+      self = .expiry(command)
+    } else if let command = BitCommand(rawValue: name) {
+      self = .bit(command)
+    } else {
+      return nil
+    }
+  }
+}
