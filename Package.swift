@@ -41,8 +41,9 @@ let package = Package(
     .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
     .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
     .target(name: "RaftStore", dependencies: ["RaftCore", "CRocksDB"], swiftSettings: settings),
-    // A header of the C library that Swift's module of it leaves out.
+    // Headers of the C library that Swift's module of it leaves out.
     .systemLibrary(name: "CEpoll"),
+    .systemLibrary(name: "CMalloc"),
     .target(name: "RaftTransport", dependencies: ["RaftCore", "CEpoll"], swiftSettings: settings),
     .target(
       name: "RaftServer", dependencies: ["RaftCore", "RaftStore", "RaftTransport"], swiftSettings: settings),
@@ -55,7 +56,7 @@ let package = Package(
     .executableTarget(
       name: "raftnode",
       dependencies: [
-        "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", argumentParser, logging,
+        "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", "CMalloc", argumentParser, logging,
       ],
       swiftSettings: settings),
 

@@ -88,12 +88,20 @@ struct Launcher {
       StandardError.write("raftnode: \(error)")
       return .usage
     }
+    let clock = ExpiryClock(of: replica, wallMilliseconds: Self.wallMilliseconds)
+    defer { withExtendedLifetime(clock) {} }
     let id = await replica.status().id
     logger.info("node \(id) listens at \(replica.address)")
     tellOfStore()
     let stopping = Task { [logger] in await Self.stop(replica, on: signals, logger) }
     defer { stopping.cancel() }
     return await follow(replica)
+  }
+
+  private static func wallMilliseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return UInt64(max(time.tv_sec, 0)) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
   }
 
   private func tellOfStore() {

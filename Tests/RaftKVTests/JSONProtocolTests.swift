@@ -159,7 +159,7 @@ struct JSONProtocolTests {
     #expect(refusal(type, code, in: lines[0]), "\(lines[0])")
     #expect(lines[1] == #"{"type":"put","data":true}"#)
     #expect(!client.connection.isFinished)
-    #expect(client.machine.backend.keys.count == 1)
+    #expect(client.machine.keyspace.count(namespace: Bytes("default".utf8)) == 1)
   }
 
   static let unreadable: [(bytes: Bytes, code: String)] = [

@@ -95,7 +95,7 @@ struct KeyValueMachineTests {
     }
     #expect(throws: MalformedBytes.self) { try KeyValueCommand(decoding: put + [0]) }
     #expect(throws: MalformedBytes.self) { try KeyValueCommand(decoding: [2] + put.dropFirst()) }
-    #expect(throws: MalformedBytes.self) { try KeyValueCommand(decoding: [1, 3] + put.dropFirst(2)) }
+    #expect(throws: MalformedBytes.self) { try KeyValueCommand(decoding: [1, 9] + put.dropFirst(2)) }
     #expect(throws: MalformedBytes.self) { try KeyValueOutcome(decoding: [1, 2]) }
     #expect(throws: MalformedBytes.self) { try KeyValueOutcome(decoding: [2, 1]) }
   }
@@ -114,7 +114,7 @@ struct KeyValueMachineTests {
           : .put(namespace: namespace, key: key, value: [UInt8(truncatingIfNeeded: random.next())])
         _ = machine.apply(command, at: ApplyContext(logIndex: LogIndex(UInt64(index)), time: random.next()))
       }
-      return machine.backend
+      return machine.keyspace.backend
     }
     #expect(run(1) == run(1))
     #expect(run(1) != run(2))

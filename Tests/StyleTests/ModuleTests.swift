@@ -16,7 +16,7 @@ struct ModuleTests {
       "raftnode",
       [
         "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", "ArgumentParser", "Logging",
-        "Dispatch", "Foundation", "Glibc",
+        "CMalloc", "Dispatch", "Foundation", "Glibc",
       ]
     ),
   ]

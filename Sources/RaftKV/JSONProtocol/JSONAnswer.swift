@@ -38,12 +38,16 @@ extension JSONWriter {
     switch (template.kind, answer) {
     case (.put, .written(let result)), (.delete, .written(let result)):
       switch result {
-      case .success(.done): writeDone(template.kind)
+      case .success: writeDone(template.kind)
       case .failure(let error): write(error, for: template)
       }
     case (.get, .read(let result)):
       switch result {
       case .success(.value(let value)): write(value: value, for: template)
+      case .success:
+        writeError(
+          type: template.typeText, code: "not_text", message: "the value is nothing that JSON can hold",
+          mayBeExecuted: false)
       case .failure(let error): write(error, for: template)
       }
     case (.ping, .status(let status)):

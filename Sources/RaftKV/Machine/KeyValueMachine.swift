@@ -2,38 +2,77 @@ import RaftCore
 import RaftServer
 import RaftStore
 
-/// The replicated key-value store: namespaces of keys, isolated from each other. Namespaces, keys and values are bytes;
-/// what they mean is the business of the client protocols, which also hold them to their limits.
+/// The replicated key-value store: namespaces of keys, isolated from each other. Namespaces and keys are bytes; values are
+/// what ``StoredValue`` says. What they mean is the business of the client protocols, which also hold them to their
+/// limits.
+///
+/// Time is that of the log: it passes with every command, and stands still between them.
 public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
-  /// Where the data is.
-  public private(set) var backend: Backend
+  /// How many expired keys a command removes beside what it does, and how many a tick does.
+  private static var reclaimedWithCommand: Int { 4 }
+  private static var reclaimedWithTick: Int { 1_000 }
+
+  /// The data.
+  public private(set) var keyspace: Keyspace<Backend>
 
   /// Starts with what `backend` holds; the same on all replicas.
-  public init(backend: Backend) { self.backend = backend }
+  public init(backend: Backend) {
+    keyspace = Keyspace(backend: backend)
+    keyspace.time = keyspace.storedTime
+  }
 
   /// Changes the store.
   public mutating func apply(_ command: KeyValueCommand, at context: ApplyContext) -> KeyValueOutcome {
+    keyspace.logIndex = context.logIndex.rawValue
+    if context.time > keyspace.time {
+      keyspace.time = context.time
+      keyspace.storeTime()
+    }
     switch command {
     case .put(let namespace, let key, let value):
-      backend.put(value, for: KeyLayout.storedKey(namespace: namespace, key: key))
+      keyspace.set(StoredValue(json: value), namespace: namespace, key: key)
     case .delete(let namespace, let key):
-      backend.delete(KeyLayout.storedKey(namespace: namespace, key: key))
+      keyspace.remove(namespace: namespace, key: key)
+    case .run(let calls, let watched):
+      guard watched.allSatisfy({ version(of: $0) == $0.version }) else { return .changed }
+      let replies = calls.map {
+        CommandInterpreter.execute($0.arguments, namespace: $0.namespace, on: &keyspace)
+      }
+      keyspace.reclaimExpired(limit: Self.reclaimedWithCommand)
+      return .replies(replies)
+    case .tick:
+      keyspace.reclaimExpired(limit: Self.reclaimedWithTick)
     }
     return .done
+  }
+
+  private func version(of key: WatchedKey) -> UInt64 {
+    keyspace.value(namespace: key.namespace, key: key.key)?.version ?? 0
   }
 
   /// Asks the store.
   public func read(_ query: KeyValueQuery) -> KeyValueAnswer {
     switch query {
     case .get(let namespace, let key):
-      .value(backend.get(KeyLayout.storedKey(namespace: namespace, key: key)))
+      guard let value = keyspace.value(namespace: namespace, key: key) else { return .value(nil) }
+      return value.json.map { .value($0) } ?? .notText
+    case .run(let call):
+      guard let name = call.arguments.first, CommandTable.find(name)?.isWrite != true else {
+        preconditionFailure("a command that changes something is proposed, not asked")
+      }
+      var view = keyspace
+      return .reply(CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &view))
+    case .versions(let keys):
+      return .versions(
+        keys.map { WatchedKey(namespace: $0.namespace, key: $0.key, version: version(of: $0)) })
+    case .clock: return .clock(now: keyspace.time, nextExpiry: keyspace.nextExpiry)
     }
   }
 
   /// Writes all pairs in the order of their keys: true, key and value for each, and false at the end.
   public func snapshot(into writer: inout SnapshotWriter) {
     defer { writer.write(false) }
-    backend.scan(from: [], to: nil) { key, value in
+    keyspace.backend.scan(from: [], to: nil) { key, value in
       writer.write(true)
       writer.write(key)
       writer.write(value)
@@ -47,14 +86,15 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
   public mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes) {
     while try reader.read(Bool.self) {
       let key = try reader.read(Bytes.self)
-      backend.put(try reader.read(Bytes.self), for: key)
+      keyspace.backend.put(try reader.read(Bytes.self), for: key)
     }
+    keyspace.time = keyspace.storedTime
   }
 }
 
 extension KeyValueMachine: StoredStateMachine where Backend == NodeBackend {
   /// Keeps the data in `state` from now on.
-  public mutating func keep(in state: MachineState) { backend = NodeBackend(in: state) }
+  public mutating func keep(in state: MachineState) { self = KeyValueMachine(backend: NodeBackend(in: state)) }
 
   /// The store as `view` shows it.
   public func frozen(in view: MachineStateView) -> KeyValueMachine {
