@@ -21,7 +21,8 @@ enum ExitStatus: Int32, CaseIterable {
     case .success: "stopped by SIGTERM or SIGINT, or only asked for help"
     case .negative: "get: no such key; status: something is wrong with the cluster"
     case .usage: "wrong or contradictory options"
-    case .unavailable: "cannot reach the node that is asked, or cannot listen at --ip: in use, not permitted, or no address of this machine"
+    case .unavailable:
+      "cannot reach the node that is asked, or cannot listen at --ip: in use, not permitted, or no address of this machine"
     case .storeFailed: "the store failed"
     case .refused: "a node refused what it was asked for"
     case .removed: "the node was removed from its cluster"

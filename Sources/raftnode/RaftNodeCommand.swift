@@ -3,7 +3,8 @@ import ArgumentParser
 /// The program. Without the name of a subcommand, it runs a node.
 struct RaftNodeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "raftnode", version: "raftnode 0.2.0", subcommands: [
+    commandName: "raftnode", version: "raftnode 0.2.0",
+    subcommands: [
       RunCommand.self, StatusCommand.self, MemberCommand.self, TransferCommand.self, GetCommand.self,
       PutCommand.self, DeleteCommand.self,
     ],

@@ -75,7 +75,9 @@ extension Reply: ByteCodable {
   }
 
   private static func list(from reader: inout ByteReader, _ depth: Int) throws(MalformedBytes) -> [Reply] {
-    guard depth < depthMax else { throw MalformedBytes("answers are nested too deeply", offset: reader.offset) }
+    guard depth < depthMax else {
+      throw MalformedBytes("answers are nested too deeply", offset: reader.offset)
+    }
     let count = try reader.readCount(elementBytes: 1)
     var replies: [Reply] = []
     replies.reserveCapacity(count)

@@ -76,7 +76,8 @@ struct JSONRequest: Hashable, Sendable {
     if range.count <= Self.echoedTypeBytesMax { fields.type = Bytes(document.text[range]) }
     guard let kind = Self.kinds.first(where: { document.text[range].elementsEqual($0.name) })?.kind else {
       throw fields.refusal(
-        .unknownType, "there is no such request; the types are put, get, delete, peers, ping, status, member and transfer")
+        .unknownType,
+        "there is no such request; the types are put, get, delete, peers, ping, status, member and transfer")
     }
     operation = try fields.operation(of: kind)
     template = ReplyTemplate(kind: kind, document: document)

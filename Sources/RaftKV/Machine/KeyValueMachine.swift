@@ -94,7 +94,9 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
 
 extension KeyValueMachine: StoredStateMachine where Backend == NodeBackend {
   /// Keeps the data in `state` from now on.
-  public mutating func keep(in state: MachineState) { self = KeyValueMachine(backend: NodeBackend(in: state)) }
+  public mutating func keep(in state: MachineState) {
+    self = KeyValueMachine(backend: NodeBackend(in: state))
+  }
 
   /// The store as `view` shows it.
   public func frozen(in view: MachineStateView) -> KeyValueMachine {
