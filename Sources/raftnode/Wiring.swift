@@ -56,6 +56,17 @@ extension LaunchPlan {
   }
 }
 
+extension LaunchPlan {
+  /// The options of the Redis protocol.
+  var respOptions: RESPOptions {
+    var options = RESPOptions()
+    options.keyBytesMax = keyBytesMax
+    options.valueBytesMax = valueBytesMax
+    options.wordBytesMax = max(options.wordBytesMax, valueBytesMax)
+    return options
+  }
+}
+
 /// Runs one node from start to end: puts its parts together, logs what happens to it, stops it when told to.
 struct Launcher {
   private typealias Machine = KeyValueMachine<NodeBackend>
@@ -77,7 +88,9 @@ struct Launcher {
       replica = try await Replica.start(
         KeyValueMachine(backend: NodeBackend()), at: plan.address.description,
         peers: plan.peers.map(\.description), store: plan.replicaStore, options: plan.replicaOptions,
-        clients: try JSONClientHandler<Machine>.accepting(plan.clientOptions))
+        clients: try RESPClientHandler<Machine>.accepting(
+          plan.clientOptions, plan.respOptions, startedAt: Self.monotonicMilliseconds(),
+          wallMicroseconds: { Self.wallMicroseconds() }))
     } catch let error as TransportError {
       StandardError.write("raftnode: --ip: \(error)")
       return .unavailable
@@ -98,10 +111,16 @@ struct Launcher {
     return await follow(replica)
   }
 
-  private static func wallMilliseconds() -> UInt64 {
+  private static func wallMilliseconds() -> UInt64 { wallMicroseconds() / 1_000 }
+
+  private static func wallMicroseconds() -> UInt64 { microseconds(CLOCK_REALTIME) }
+
+  private static func monotonicMilliseconds() -> UInt64 { microseconds(CLOCK_BOOTTIME) / 1_000 }
+
+  private static func microseconds(_ clock: clockid_t) -> UInt64 {
     var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return UInt64(max(time.tv_sec, 0)) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
+    clock_gettime(clock, &time)
+    return UInt64(max(time.tv_sec, 0)) * 1_000_000 + UInt64(time.tv_nsec) / 1_000
   }
 
   private func tellOfStore() {

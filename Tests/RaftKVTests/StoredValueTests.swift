@@ -63,8 +63,8 @@ struct KeyValueRunTests {
     let put = KeyValueCommand.put(namespace: bytes("default"), key: bytes("b"), value: bytes(#""x y""#))
     _ = machine.apply(put, at: ApplyContext(logIndex: LogIndex(9), time: 1_000))
     #expect(
-      machine.read(.run(.init(namespace: bytes("default"), arguments: [bytes("GET"), bytes("b")])))
-        == .reply(.bulk("x y")))
+      machine.read(.run([.init(namespace: bytes("default"), arguments: [bytes("GET"), bytes("b")])]))
+        == .replies([.bulk("x y")]))
   }
 
   @Test("several commands run at once, or not at all if a watched key has changed")

@@ -185,8 +185,10 @@ public enum KeyValueOutcome: ByteCodable, Hashable {
 public enum KeyValueQuery: Hashable, Sendable {
   /// The value of a key.
   case get(namespace: Bytes, key: Bytes)
-  /// What a command answers that changes nothing.
-  case run(KeyValueCall)
+  /// What commands answer that change nothing, all of them at one moment.
+  case run([KeyValueCall])
+  /// The namespaces that have keys.
+  case namespaces
   /// The versions of keys, to be watched; given back as ``WatchedKey``.
   case versions([WatchedKey])
   /// What time it is for the store, and when something expires next.
@@ -199,8 +201,10 @@ public enum KeyValueAnswer: Hashable, Sendable {
   case value(Bytes?)
   /// The value is nothing that JSON can hold: bytes that are no UTF-8, or a filter.
   case notText
-  /// What the command answers.
-  case reply(Reply)
+  /// What each of the commands answers.
+  case replies([Reply])
+  /// The names, in the order of their bytes.
+  case namespaces([Bytes])
   /// The keys that were asked for, with their versions.
   case versions([WatchedKey])
   /// Milliseconds since 1970; the second is nil if nothing expires.

@@ -56,12 +56,16 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
     case .get(let namespace, let key):
       guard let value = keyspace.value(namespace: namespace, key: key) else { return .value(nil) }
       return value.json.map { .value($0) } ?? .notText
-    case .run(let call):
-      guard let name = call.arguments.first, CommandTable.find(name)?.isWrite != true else {
-        preconditionFailure("a command that changes something is proposed, not asked")
-      }
+    case .run(let calls):
       var view = keyspace
-      return .reply(CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &view))
+      return .replies(
+        calls.map { call in
+          guard let name = call.arguments.first, CommandTable.find(name)?.isWrite != true else {
+            return .error("ERR a command that changes something is proposed, not asked")
+          }
+          return CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &view)
+        })
+    case .namespaces: return .namespaces(keyspace.namespaces)
     case .versions(let keys):
       return .versions(
         keys.map { WatchedKey(namespace: $0.namespace, key: $0.key, version: version(of: $0)) })
