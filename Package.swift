@@ -108,6 +108,7 @@ let package = Package(
         "RaftCore", "RaftTransport", "raftnode", "BringYourOwnTransport", "CustomStateMachine",
         "ReadmeExample",
       ],
+      exclude: ["Programs"],
       swiftSettings: settings),
     .testTarget(name: "StyleTests", swiftSettings: settings),
   ]

@@ -59,6 +59,13 @@ struct Arguments: ParsableArguments {
   var writeBufferBytes: String?
 
   @Option(
+    help: ArgumentHelp(
+      "After so many commands the database writes what it has applied to its files: at most so many are applied again "
+        + "after a crash; \(LaunchPlan.flushEntriesRange). (default: 100000)",
+      valueName: "count"))
+  var flushEntries: String?
+
+  @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
       "A peer silent for so long is reported as unreachable; \(LaunchPlan.timeoutRange). (default: 1)",

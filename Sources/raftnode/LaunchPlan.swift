@@ -18,6 +18,8 @@ struct LaunchPlan: Hashable, Sendable {
   let cacheBytes: Int
   /// How much the database gathers in memory before it writes a file, in bytes.
   let writeBufferBytes: Int
+  /// After so many commands the database writes what it has applied to its files.
+  let flushEntries: Int
   /// A peer silent for so long is reported as unreachable.
   let unreachableMilliseconds: Int
   /// The shortest time without a leader after which the node campaigns.
@@ -48,6 +50,7 @@ struct LaunchPlan: Hashable, Sendable {
   static let logBytesRange = OptionRange(values: (64 << 20)...(1 << 40), unit: .bytes)
   static let cacheBytesRange = OptionRange(values: (1 << 20)...(1 << 40), unit: .bytes)
   static let writeBufferBytesRange = OptionRange(values: (1 << 20)...(1 << 30), unit: .bytes)
+  static let flushEntriesRange = OptionRange(values: 1...10_000_000, unit: .commands)
   static let clientsRange = OptionRange(values: 1...1_000_000, unit: .connections)
 
   /// Checks what the command line says.
@@ -65,10 +68,13 @@ struct LaunchPlan: Hashable, Sendable {
     cacheBytes = try Self.cacheBytesRange.read(arguments.cacheBytes, of: "--cache-bytes", default: 32 << 20)
     writeBufferBytes = try Self.writeBufferBytesRange.read(
       arguments.writeBufferBytes, of: "--write-buffer-bytes", default: 16 << 20)
+    flushEntries = try Self.flushEntriesRange.read(
+      arguments.flushEntries, of: "--flush-entries", default: 100_000)
     isSynced = !arguments.noSync
     for (option, isGiven) in [
       ("--no-sync", arguments.noSync), ("--cache-bytes", arguments.cacheBytes != nil),
       ("--write-buffer-bytes", arguments.writeBufferBytes != nil),
+      ("--flush-entries", arguments.flushEntries != nil),
     ] where isGiven && store == .memory {
       throw UsageError("\(option) has a meaning only with --store database")
     }

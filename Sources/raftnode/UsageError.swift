@@ -16,6 +16,7 @@ struct OptionRange: CustomStringConvertible {
     case seconds
     case bytes
     case connections
+    case commands
   }
 
   /// `0.1 to 3600 seconds`.

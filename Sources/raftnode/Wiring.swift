@@ -14,6 +14,7 @@ extension LaunchPlan {
     options.requestMilliseconds = UInt64(requestMilliseconds)
     options.transport.clientConnectionsMax = clientsMax
     options.logBytesMax = UInt64(logBytesMax)
+    options.snapshotEntries = flushEntries
     let ticks = electionMilliseconds / options.tickMilliseconds
     options.raft.electionTimeoutTicksMin = ticks
     options.raft.electionTimeoutTicksMax = 2 * ticks

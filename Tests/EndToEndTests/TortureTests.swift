@@ -12,7 +12,9 @@ extension EndToEnd {
 
     @Test("lose no acknowledged write, do nothing that they said would not happen, and answer nothing old")
     func durable() async throws {
-      try await withCluster(of: 3, ["--request-timeout", "5"], store: .database, isPowerless: true) {
+      try await withCluster(
+        of: 3, ["--request-timeout", "5", "--flush-entries", "100"], store: .database, isPowerless: true
+      ) {
         cluster in
         let findings = try await torture(cluster, rounds: Self.rounds)
         #expect(findings.isEmpty)

@@ -19,8 +19,12 @@ extension CommandInterpreter {
 
   private static func getBit(_ call: CommandCall, _ store: Store) throws(CommandError) -> Reply {
     let offset = try bitOffset(call)
-    let payload = try string(call.key, call, store)?.payload ?? []
-    return .integer(offset / 8 < payload.count && payload.bit(offset) ? 1 : 0)
+    guard let (header, bytes) = store.record(namespace: call.namespace, key: call.key) else {
+      return .integer(0)
+    }
+    guard header.kind != .bloomFilter else { throw .wrongType }
+    let place = header.length * 8 + offset
+    return .integer(place / 8 < bytes.count && bytes.bit(place) ? 1 : 0)
   }
 
   private static func setBit(_ call: CommandCall, _ store: inout Store) throws(CommandError) -> Reply {
@@ -50,6 +54,8 @@ extension CommandInterpreter {
     guard call.count != 2 else { return .integer(Int64(payload.countBits(in: 0..<payload.count * 8))) }
     guard call.count == 4 || call.count == 5 else { throw .syntax }
     let (start, end) = (try call.integer(2), try call.integer(3))
+    // Positions in the wrong order are answered before the word behind them is read.
+    guard !(start < 0 && end < 0 && start > end) else { return .integer(0) }
     let unit = try bitUnit(call, at: 4)
     guard let range = byteRange(start, end, count: payload.count * 8 / unit) else { return .integer(0) }
     return .integer(Int64(payload.countBits(in: range.lowerBound * unit..<(range.upperBound + 1) * unit)))

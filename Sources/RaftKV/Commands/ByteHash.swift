@@ -5,9 +5,10 @@ import RaftCore
 /// Eight bytes at a time are joined to the state, whose bits are then mixed by steps that can all be undone: two texts
 /// of one length that differ in one such part never collide.
 enum ByteHash {
-  static func hash(_ bytes: Bytes, seed: UInt64) -> UInt64 {
-    var state = mix(seed ^ UInt64(bytes.count) &* thirdFactor)
-    var index = 0
+  /// The hash of the bytes from `start` on.
+  static func hash(_ bytes: Bytes, from start: Int = 0, seed: UInt64) -> UInt64 {
+    var state = mix(seed ^ UInt64(bytes.count - start) &* thirdFactor)
+    var index = start
     while index + 8 <= bytes.count {
       state = mix(state ^ bytes.littleEndian(at: index))
       index += 8

@@ -27,6 +27,8 @@ public struct CommandInfo: Sendable {
     case key(KeyCommand)
     case expiry(ExpiryCommand)
     case bit(BitCommand)
+    case hyperLogLog(HyperLogLogCommand)
+    case bloomFilter(BloomFilterCommand)
   }
 
   init(
@@ -70,6 +72,10 @@ extension CommandInfo.Body {
       self = .expiry(command)
     } else if let command = BitCommand(rawValue: name) {
       self = .bit(command)
+    } else if let command = HyperLogLogCommand(rawValue: name) {
+      self = .hyperLogLog(command)
+    } else if let command = BloomFilterCommand(rawValue: name) {
+      self = .bloomFilter(command)
     } else {
       return nil
     }

@@ -39,6 +39,8 @@ public enum CommandInterpreter<Backend: OrderedBackend> {
     case .key(let command): try run(command, call, &store)
     case .expiry(let command): try run(command, call, &store)
     case .bit(let command): try run(command, call, &store)
+    case .hyperLogLog(let command): try run(command, call, &store)
+    case .bloomFilter(let command): try run(command, call, &store)
     }
   }
 }

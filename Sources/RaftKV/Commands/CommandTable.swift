@@ -16,7 +16,7 @@ public enum CommandTable {
 
   /// All commands, in the order of their names.
   public static let all: [CommandInfo] =
-    (strings + keys + expiries + bits + connections)
+    (strings + keys + expiries + bits + hyperLogLogs + bloomFilters + connections)
     .sorted { $0.name < $1.name }
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { (Bytes($0.name.utf8), $0) })
@@ -128,6 +128,21 @@ extension CommandTable {
     CommandInfo("setbit", 4, "write denyoom", keys: oneKey),
     CommandInfo("bitcount", -2, "readonly", keys: oneKey),
     CommandInfo("bitpos", -3, "readonly", keys: oneKey),
+  ]
+
+  private static let hyperLogLogs: [CommandInfo] = [
+    CommandInfo("pfadd", -2, "write denyoom fast", keys: oneKey),
+    CommandInfo("pfcount", -2, "readonly", keys: allKeys),
+    CommandInfo("pfmerge", -2, "write denyoom", keys: allKeys),
+  ]
+
+  private static let bloomFilters: [CommandInfo] = [
+    CommandInfo("bf.reserve", -4, "write denyoom", keys: oneKey),
+    CommandInfo("bf.add", 3, "write denyoom", keys: oneKey),
+    CommandInfo("bf.madd", -3, "write denyoom", keys: oneKey),
+    CommandInfo("bf.exists", 3, "readonly fast", keys: oneKey),
+    CommandInfo("bf.mexists", -3, "readonly fast", keys: oneKey),
+    CommandInfo("bf.info", -2, "readonly fast", keys: oneKey),
   ]
 }
 

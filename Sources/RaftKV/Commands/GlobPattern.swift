@@ -28,10 +28,13 @@ struct GlobPattern: Hashable, Sendable {
   }
 
   private var tokens: [Token] = []
+  /// Whether it matches a text without bytes: a single `*` does, several do not.
+  private let matchesEmpty: Bool
   /// The bytes that everything begins with that matches.
   private(set) var prefix: Bytes = []
 
   init(_ text: Bytes) {
+    matchesEmpty = text.isEmpty || text == [UInt8(ascii: "*")]
     var rest = text[...]
     var isLiteral = true
     while let byte = rest.popFirst() {
@@ -78,6 +81,7 @@ struct GlobPattern: Hashable, Sendable {
   ///
   /// Only the last `*` needs to be tried with more bytes: what an earlier one could take, it can take as well.
   func matches(_ text: Bytes) -> Bool {
+    guard !text.isEmpty else { return matchesEmpty }
     var token = 0
     var index = 0
     var retry: (token: Int, index: Int)?

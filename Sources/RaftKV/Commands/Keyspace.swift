@@ -22,8 +22,7 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
 
   /// What stands under `key`; nil if nothing does, or if it has expired.
   public func value(namespace: Bytes, key: Bytes) -> StoredValue? {
-    guard let bytes = backend.get(KeyLayout.storedKey(namespace: namespace, key: key)) else { return nil }
-    return live(bytes) == nil ? nil : StoredValue(encoded: bytes)
+    record(namespace: namespace, key: key).flatMap { StoredValue(encoded: $0.bytes) }
   }
 
   /// Whether something stands under `key`.
@@ -31,7 +30,15 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
 
   /// What is known of the value of `key` without its payload.
   func header(namespace: Bytes, key: Bytes) -> StoredValue.Header? {
-    backend.get(KeyLayout.storedKey(namespace: namespace, key: key)).flatMap(live)
+    record(namespace: namespace, key: key)?.header
+  }
+
+  /// The value of `key` as it is stored, for those who would rather not have a copy of a long payload.
+  func record(namespace: Bytes, key: Bytes) -> (header: StoredValue.Header, bytes: Bytes)? {
+    guard let bytes = backend.get(KeyLayout.storedKey(namespace: namespace, key: key)),
+      let header = live(bytes)
+    else { return nil }
+    return (header, bytes)
   }
 
   /// The header of a value that has not expired.
@@ -157,8 +164,8 @@ extension Keyspace {
   public func scan(
     namespace: Bytes, from lower: Bytes = [], to upper: Bytes? = nil, _ visit: (Bytes, StoredValue) -> Bool
   ) {
-    scanStored(namespace: namespace, from: lower, to: upper) { key, _, bytes in
-      StoredValue(encoded: bytes).map { visit(key, $0) } ?? true
+    scanRecords(namespace: namespace, from: lower, to: upper) { record in
+      StoredValue(encoded: record.bytes).map { visit(record.key, $0) } ?? true
     }
   }
 
@@ -167,7 +174,34 @@ extension Keyspace {
     namespace: Bytes, from lower: Bytes = [], to upper: Bytes? = nil,
     _ visit: (Bytes, StoredValue.Header) -> Bool
   ) {
-    scanStored(namespace: namespace, from: lower, to: upper) { key, header, _ in visit(key, header) }
+    scanRecords(namespace: namespace, from: lower, to: upper) { visit($0.key, $0.header) }
+  }
+
+  /// One key and its value as they are stored.
+  struct Record {
+    /// The key in the store, of which the user's begins at an offset.
+    var stored: Bytes
+    var keyOffset: Int
+    /// The value in the store, of which the payload comes behind the header.
+    var bytes: Bytes
+    var header: StoredValue.Header
+
+    /// A copy of the user's key.
+    var key: Bytes { Bytes(stored[keyOffset...]) }
+  }
+
+  /// Visits keys as ``scan(namespace:from:to:_:)`` does, without copying anything.
+  func scanRecords(
+    namespace: Bytes, from lower: Bytes = [], to upper: Bytes? = nil, _ visit: (Record) -> Bool
+  ) {
+    if let upper, !lower.lexicographicallyPrecedes(upper) { return }
+    let range = KeyLayout.range(of: namespace)
+    backend.scan(
+      from: range.lower + lower, to: upper.map { range.lower + $0 } ?? range.upper
+    ) { stored, bytes in
+      guard let header = live(bytes) else { return true }
+      return visit(Record(stored: stored, keyOffset: range.lower.count, bytes: bytes, header: header))
+    }
   }
 
   /// At most `limit` keys of `namespace` with their values, in the order of their bytes: those that begin with `prefix`
@@ -217,20 +251,6 @@ extension Keyspace {
       }
       for key in keys { backend.delete(key) }
     } while !keys.isEmpty
-  }
-
-  private func scanStored(
-    namespace: Bytes, from lower: Bytes, to upper: Bytes?,
-    _ visit: (Bytes, StoredValue.Header, Bytes) -> Bool
-  ) {
-    if let upper, !lower.lexicographicallyPrecedes(upper) { return }
-    let range = KeyLayout.range(of: namespace)
-    backend.scan(
-      from: range.lower + lower, to: upper.map { range.lower + $0 } ?? range.upper
-    ) { stored, bytes in
-      guard let header = live(bytes) else { return true }
-      return visit(Bytes(stored[range.lower.count...]), header, bytes)
-    }
   }
 }
 

@@ -31,7 +31,10 @@ private struct ScanCursor: Hashable {
     return start
   }
 
-  static func slice(of key: Bytes) -> Int { Int(ByteHash.hash(key, seed: 0) >> 48) }
+  /// The highest bits of the hash of the key that begins at `offset` of `bytes`.
+  static func slice(of bytes: Bytes, from offset: Int = 0) -> Int {
+    Int(ByteHash.hash(bytes, from: offset, seed: 0) >> 48)
+  }
 
   /// The lowest key that begins with the bytes of `start`, or would if its zeros were there.
   var lowestKey: Bytes {
@@ -133,28 +136,30 @@ extension CommandInterpreter {
     return nextSlices(from: group, options, namespace, store)
   }
 
-  /// Collects part of the keys of one large group, at least a 64th of it: each part takes a visit of the whole group.
+  /// Collects part of the keys of one large group, about a 64th of it at least, as each part takes a visit of the
+  /// whole group. How many slices that is shows as the keys go by: there are half as many whenever they hold too much.
   private static func nextSlices(
     from cursor: ScanCursor, _ options: ScanOptions, _ namespace: Bytes, _ store: Store
   ) -> (keys: [Bytes], next: ScanCursor?) {
-    let lower = lowest(of: cursor, options)
     let ends = [cursor.next?.lowestKey, options.pattern?.prefix.afterAllWithPrefix].compactMap { $0 }
     let upper = ends.min { $0.lexicographicallyPrecedes($1) }
+    var end = ScanCursor.sliceCount
     var total = 0
-    store.scanKeys(namespace: namespace, from: lower, to: upper) { _, _ in
+    var found: [(slice: Int, key: Bytes?)] = []
+    store.scanRecords(namespace: namespace, from: lowest(of: cursor, options), to: upper) { record in
       total += 1
+      let slice = ScanCursor.slice(of: record.stored, from: record.keyOffset)
+      guard (cursor.slice..<end).contains(slice) else { return true }
+      let key = record.key
+      found.append((slice, options.allows(key, record.header.kind) ? key : nil))
+      if found.count / 2 > max(options.count, total / 64), end - cursor.slice > 1 {
+        end = cursor.slice + (end - cursor.slice) / 2
+        found.removeAll { $0.slice >= end }
+      }
       return true
     }
-    // A group is large only if it has more keys than are asked for, so the product is small.
-    let width = max(ScanCursor.sliceCount * max(options.count, total / 64) / total, 1)
-    let slices = cursor.slice..<min(cursor.slice + width, ScanCursor.sliceCount)
-    var keys: [Bytes] = []
-    store.scanKeys(namespace: namespace, from: lower, to: upper) { key, header in
-      if slices.contains(ScanCursor.slice(of: key)), options.allows(key, header.kind) { keys.append(key) }
-      return true
-    }
-    guard slices.upperBound < ScanCursor.sliceCount else { return (keys, cursor.next) }
-    return (keys, ScanCursor(start: cursor.start, slice: slices.upperBound))
+    let next = end < ScanCursor.sliceCount ? ScanCursor(start: cursor.start, slice: end) : cursor.next
+    return (found.compactMap(\.key), next)
   }
 
   private static func lowest(of cursor: ScanCursor, _ options: ScanOptions) -> Bytes {

@@ -35,6 +35,7 @@ struct BitCommandTests {
     #expect(bench.run("BITCOUNT k 5 30 BIT") == .integer(17))
     #expect(bench.run("BITCOUNT k -2 -1") == .integer(7))
     #expect(bench.run("BITCOUNT k 3 1") == .integer(0))
+    #expect(bench.run("BITCOUNT k -1 -2 FOO") == .integer(0))
     #expect(bench.run("BITCOUNT k 1") == .error("ERR syntax error"))
     #expect(bench.run("BITCOUNT k 0 1 FOO") == .error("ERR syntax error"))
   }

@@ -82,7 +82,8 @@ struct KeyCommandTests {
   @Test(
     "Patterns match as they do elsewhere",
     arguments: [
-      ("*", "", true), ("", "", true), ("", "a", false), ("a*b*c", "aXXbYYc", true),
+      ("*", "", true), ("**", "", false), ("**", "a", true), ("a**", "a", true), ("", "", true),
+      ("", "a", false), ("a*b*c", "aXXbYYc", true),
       ("a*b*c", "aXXcYYb", false),
       ("**a", "ba", true), ("[a-c]", "b", true), ("[c-a]", "b", true), ("[^a-c]", "b", false),
       ("[^]", "b", true),
