@@ -1,0 +1,245 @@
+"""The faults, and what is expected of a node in each of them."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from typing import Callable
+
+import volumes
+from node import STORE_FAILED, Hang, describe, shorten
+
+WRITES = 2600
+
+
+@dataclass
+class Outcome:
+    """What came of a fault."""
+
+    did: str = ""
+    kept: str = ""
+    faults: list = field(default_factory=list)
+
+
+@dataclass
+class Case:
+    name: str
+    run: Callable[[], Outcome]
+
+
+def check_end(node, outcome, *, names=()):
+    """A node that has ended: with status 74, and one sentence that names a file."""
+    status = node.status()
+    complaints = node.complaints()
+    outcome.did = shorten(" / ".join(complaints) or "no line") + f"; {describe(status)}"
+    if status != STORE_FAILED:
+        outcome.faults.append(f"{describe(status)} instead of status {STORE_FAILED}")
+    if len(complaints) != 1:
+        outcome.faults.append(f"{len(complaints)} lines of error instead of one")
+    if names and not any(name in line for line in complaints for name in names):
+        outcome.faults.append(f"the line does not name {' or '.join(names)}")
+    return status
+
+
+def check_content(node, history, outcome, label, *, may_lose_tail=False, may_end=False):
+    """A node that should have everything that was acknowledged, and take another write."""
+    connection = node.connect()
+    if connection is None:
+        if may_end:
+            check_end(node, outcome)
+            return
+        status = node.status()
+        outcome.kept = f"{label} it does not start"
+        outcome.faults.append(
+            f"{label} it does not start: {shorten(' / '.join(node.complaints()))}; {describe(status)}")
+        return
+    found = history.read(connection)
+    if len(found) < len(history.keys()):
+        status = node.status()
+        outcome.faults.append(
+            f"{label} it ends while it is read: {shorten(' / '.join(node.complaints()))}; {describe(status)}")
+        return
+    missing = history.missing(found)
+    count = history.acknowledged
+    if not missing:
+        outcome.kept = join(outcome.kept, f"{label} all {count}")
+    elif may_lose_tail and (lost := history.lost_tail(found)) is not None:
+        outcome.kept = join(outcome.kept, f"{label} all but the last {lost} of {count}")
+    else:
+        outcome.kept = join(outcome.kept, f"{label} {len(missing)} of {len(found)} keys wrong")
+        outcome.faults.append(f"{label} " + ", ".join(missing[:3]) + (" …" if len(missing) > 3 else ""))
+    done, answer = history.extend(connection, 20)
+    if done < 20:
+        outcome.faults.append(f"{label} it does not take writes: {answer}")
+    connection.close()
+    status = node.stop()
+    if status != 0:
+        outcome.faults.append(f"{label} SIGTERM ends it with {describe(status)}")
+
+
+def join(one, other):
+    return f"{one}; {other}" if one else other
+
+
+def guarded(bench, body):
+    """Runs a case; a node that hangs is a finding, and no process is left."""
+
+    def run():
+        outcome, nodes = Outcome(), []
+
+        def start(volume, **options):
+            nodes.append(bench.start(volume, **options))
+            return nodes[-1]
+
+        try:
+            body(outcome, start)
+        except (Hang, TimeoutError) as hang:
+            node = nodes[-1]
+            outcome.did = outcome.did or shorten(" / ".join(node.complaints()) or "no line") + "; hangs"
+            outcome.faults.append(f"hangs: {hang}")
+        finally:
+            for node in nodes:
+                node.kill()
+        return outcome
+
+    return run
+
+
+# What fails while the node runs
+
+
+def injected(bench, name, fault, *, is_prepared=True, may_survive=False, lies=False, names=()):
+    """A node is started and written to until a call fails; then it is started again, and once more after a power failure."""
+
+    def body(outcome, start):
+        volume, history = bench.fresh(is_prepared)
+        shadow, note = f"{volume}.shadow", f"{volume}.note"
+        node = start(
+            volume, shims=[bench.powerless, bench.failing],
+            variables={
+                "POWERLESS_ROOT": volume, "POWERLESS_SHADOW": shadow, "FAILING_ROOT": volume, "FAILING_FAULT": fault,
+                "FAILING_NOTE": note, **({"POWERLESS_LIE": "1"} if lies else {}),
+            })
+        connection = node.connect()
+        refusal = None
+        if connection is not None:
+            before = history.acknowledged
+            done, refusal = history.extend(connection, WRITES)
+            at = f" after {history.acknowledged - before} writes"
+            if done == WRITES and not lies:
+                found = history.read(connection)
+                if missing := history.missing(found):
+                    outcome.faults.append(f"while it runs {missing[0]}")
+        else:
+            at = " at the start"
+        killed = fault.split(":")[3] == "kill"
+        happened = os.path.exists(note)
+        if not happened:
+            outcome.faults.append("the fault did not happen")
+        if killed:
+            status = node.status()
+            outcome.did = f"killed{at}"
+            if status != -9:
+                outcome.faults.append(f"{describe(status)} instead of the kill")
+        elif connection is not None and done == WRITES and node.is_running:
+            node.kill()
+            outcome.did = "goes on" + ("" if not node.complaints() else ": " + shorten(" / ".join(node.complaints())))
+            if not may_survive and happened:
+                outcome.faults.append("it goes on")
+        else:
+            check_end(node, outcome, names=names)
+            outcome.did += at
+        if refusal is not None and refusal.get("error", {}).get("outcome") not in ("unknown", "not_executed"):
+            outcome.faults.append(f"refused without an outcome: {refusal}")
+        restored = f"{volume}-power"
+        volumes.restore(shadow, volume, restored)
+        check_content(start(volume), history.copy(), outcome, "restarted:")
+        check_content(start(restored), history.copy(), outcome, "after power failure:")
+
+    return Case(name, guarded(bench, body))
+
+
+def injected_at_start(bench, name, fault, *, names=()):
+    """A call fails at the start of a node that has data: it refuses; without the fault it starts."""
+
+    def body(outcome, start):
+        volume, history = bench.fresh()
+        note = f"{volume}.note"
+        node = start(
+            volume, shims=[bench.failing],
+            variables={"FAILING_ROOT": volume, "FAILING_FAULT": fault, "FAILING_NOTE": note})
+        connection = node.connect()
+        if connection is None:
+            check_end(node, outcome, names=names)
+        else:
+            found = history.read(connection)
+            if len(found) < len(history.keys()):
+                check_end(node, outcome, names=names)
+                outcome.did += " while it is read"
+            else:
+                outcome.did = "goes on" + "".join(": " + line for line in node.complaints()[:1])
+                outcome.faults += [f"while it runs {line}" for line in history.missing(found)[:1]]
+        if not os.path.exists(note):
+            outcome.faults.append("the fault did not happen")
+        node.kill()
+        check_content(start(volume), history, outcome, "restarted:")
+
+    return Case(name, guarded(bench, body))
+
+
+# What is wrong when the node starts
+
+
+def damaged(bench, name, damage, pattern, *, may_lose_tail=False, names=None):
+    """A file of a stopped node is damaged: the node has everything, or refuses and names the file."""
+
+    def body(outcome, start):
+        volume, history = bench.fresh()
+        path = volumes.pick(volume, pattern)
+        damage(path)
+        wanted = names or [os.path.relpath(path, volume)]
+        check_damaged(start(volume), history, outcome, wanted, may_lose_tail)
+
+    return Case(name, guarded(bench, body))
+
+
+def check_damaged(node, history, outcome, names, may_lose_tail=False):
+    connection = node.connect()
+    if connection is None:
+        check_end(node, outcome, names=names)
+        outcome.kept = "refused"
+        return
+    found = history.read(connection)
+    if len(found) < len(history.keys()):
+        check_end(node, outcome, names=names)
+        outcome.did += " when it is read"
+        outcome.kept = "refused"
+        wrong = [line for line in history.missing(found) if "cannot be read" not in line]
+        if wrong:
+            outcome.faults.append("before it ends " + wrong[0])
+        return
+    complaints = node.complaints()
+    outcome.did = "starts" + (": " + shorten(" / ".join(complaints)) if complaints else "")
+    connection.close()
+    check_content(node, history, outcome, "", may_lose_tail=may_lose_tail)
+    outcome.kept = outcome.kept.strip()
+
+
+def make_cases(bench):
+    """All of them, in the order of the table."""
+    cases = []
+    for database, pattern in [("consensus", "consensus/*.log")]:
+        for error in ["EIO", "ENOSPC", "short"]:
+            cases.append(injected(
+                bench, f"write to the write-ahead log fails: {error}", f"write:{pattern}:20:{error}:0"))
+        for error in ["EIO", "ENOSPC"]:
+            cases.append(injected(
+                bench, f"sync of the write-ahead log fails: {error}", f"sync:{pattern}:10:{error}:0"))
+        cases.append(injected(bench, "sync of the write-ahead log fails once: EIO", f"sync:{pattern}:10:EIO:1"))
+    for place in ["beginning", "middle", "end"]:
+        cases.append(damaged(
+            bench, f"flipped bit in the write-ahead log: {place}", lambda path, place=place: volumes.flip(path, place),
+            "consensus/*.log"))
+    cases.append(damaged(
+        bench, "half a record at the end of the write-ahead log", volumes.append_torn, "consensus/*.log"))
+    return cases

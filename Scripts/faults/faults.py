@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Lets a node's disk fail in many ways, one after another, and says whether the node kept what it had promised.
+
+A failed write or sync ends the node with status 74 and one sentence, before anything is acknowledged that is not durable;
+after that, or after a power failure, it has everything that it acknowledged. Damage is found, and the sentence names the
+file. Each fault gets a fresh copy of a volume with thousands of values.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from cases import make_cases
+from history import History
+from node import Hang, Node
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PREPARED_WRITES = 3600
+
+INTRODUCTION = """# Faults
+
+What a single node with a database does when its disk fails or its files are damaged, one fault after another, each on a
+fresh copy of a volume with {writes} writes; `make faults` does it again and writes this table.
+"""
+
+
+class Bench:
+    """What the cases share: the executable, the shims, a folder, and the prepared volume."""
+
+    def __init__(self, executable, folder):
+        self.executable, self.folder = executable, folder
+        self.failing = self.build("faults/failing.c")
+        self.powerless = self.build("torture/powerless.c")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.prepared = os.path.join(folder, "prepared")
+        self.history = History()
+        self.used = 0
+
+    def build(self, source):
+        library = os.path.join(self.folder, os.path.basename(source)[:-2] + ".so")
+        subprocess.run(
+            ["clang", "-shared", "-fPIC", "-O2", "-o", library, os.path.join(HERE, "..", source), "-ldl"], check=True)
+        return library
+
+    def prepare(self):
+        """A volume with entries in several files, and a log that ends as a kill leaves it."""
+        node = Node(self.executable, self.port, self.prepared)
+        connection = node.connect()
+        if connection is None:
+            sys.exit("the node does not start: " + " / ".join(node.lines()))
+        done, answer = self.history.extend(connection, PREPARED_WRITES)
+        if done < PREPARED_WRITES:
+            sys.exit(f"the node refuses writes: {answer}")
+        time.sleep(0.5)
+        connection.close()
+        node.kill()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def fresh(self, is_prepared=True):
+        """A volume of its own for a case, and what is in it."""
+        self.used += 1
+        volume = self.path(f"volume-{self.used}")
+        if not is_prepared:
+            return volume, History()
+        shutil.copytree(self.prepared, volume)
+        return volume, self.history.copy()
+
+    def start(self, volume, **options):
+        return Node(self.executable, self.port, volume, **options)
+
+    def sweep(self):
+        for name in os.listdir(self.folder):
+            if name.startswith("volume-"):
+                path = self.path(name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
+
+def escape(text):
+    return text.replace("|", "\\|").replace("<", "\\<")
+
+
+def row(number, case, outcome):
+    verdict = "ok" if not outcome.faults else "NOT OK: " + "; ".join(outcome.faults)
+    return "| " + " | ".join(escape(cell) for cell in [
+        str(number), case.name, outcome.did, outcome.kept, verdict]) + " |"
+
+
+def find_executable(given):
+    for path in [given] if given else [f"{ROOT}/.build/release/raftnode", f"{ROOT}/.build/debug/raftnode"]:
+        if os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    sys.exit(f"{given or 'raftnode'} is not built: make release")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--node", help="the executable; .build/release/raftnode, or the debug one, if not given")
+    parser.add_argument("--only", default="", help="only faults whose description has this text in it")
+    parser.add_argument("--document", help="a file to write the table to, with an introduction")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with the volumes, and name it")
+    options = parser.parse_args()
+    executable = find_executable(options.node)
+    folder = tempfile.mkdtemp(prefix="faults-")
+    os.chmod(folder, 0o755)
+    bench = Bench(executable, folder)
+    begun = time.monotonic()
+    bad = 0
+    rows = []
+
+    def say(line):
+        rows.append(line)
+        print(line, flush=True)
+
+    try:
+        bench.prepare()
+        say("| # | fault | what the node did | what it had acknowledged | verdict |")
+        say("|---|---|---|---|---|")
+        for number, case in enumerate(make_cases(bench), 1):
+            if options.only not in case.name:
+                continue
+            try:
+                outcome = case.run()
+            finally:
+                if not options.keep:
+                    bench.sweep()
+            bad += bool(outcome.faults)
+            say(row(number, case, outcome))
+    finally:
+        if options.keep:
+            print(f"the volumes are in {folder}", file=sys.stderr)
+        else:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(folder)
+    total = len(rows) - 2
+    seconds = time.monotonic() - begun
+    summary = f"{total} faults, {total - bad} ok, {bad} not ok."
+    print(f"\n{summary} It took {seconds:.0f} s.")
+    if options.document:
+        with open(options.document, "w", encoding="utf-8") as file:
+            file.write(INTRODUCTION.format(writes=f"{PREPARED_WRITES:,}") + "\n" + "\n".join(rows) + f"\n\n{summary}\n")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
