@@ -108,25 +108,27 @@ def guarded(bench, body):
 # What fails while the node runs
 
 
-def injected(bench, name, fault, *, is_prepared=True, may_survive=False, lies=False, names=()):
-    """A node is started and written to until a call fails; then it is started again, and once more after a power failure."""
+def injected(bench, name, fault, *, is_prepared=True, may_survive=False, names=()):
+    """A node is started and written to until a call fails; then it is started again, and once more after a power failure.
+    Of a node that has data, calls are counted from when it takes writes; of a new one, from its start."""
 
     def body(outcome, start):
         volume, history = bench.fresh(is_prepared)
-        shadow, note = f"{volume}.shadow", f"{volume}.note"
+        shadow, note, when = f"{volume}.shadow", f"{volume}.note", f"{volume}.when"
         node = start(
             volume, shims=[bench.powerless, bench.failing],
             variables={
                 "POWERLESS_ROOT": volume, "POWERLESS_SHADOW": shadow, "FAILING_ROOT": volume, "FAILING_FAULT": fault,
-                "FAILING_NOTE": note, **({"POWERLESS_LIE": "1"} if lies else {}),
+                "FAILING_NOTE": note, **({"FAILING_WHEN": when} if is_prepared else {}),
             })
         connection = node.connect()
         refusal = None
         if connection is not None:
             before = history.acknowledged
+            open(when, "wb").close()
             done, refusal = history.extend(connection, WRITES)
             at = f" after {history.acknowledged - before} writes"
-            if done == WRITES and not lies:
+            if done == WRITES:
                 found = history.read(connection)
                 if missing := history.missing(found):
                     outcome.faults.append(f"while it runs {missing[0]}")
@@ -190,25 +192,42 @@ def injected_at_start(bench, name, fault, *, names=()):
 # What is wrong when the node starts
 
 
-def damaged(bench, name, damage, pattern, *, may_lose_tail=False, names=None):
-    """A file of a stopped node is damaged: the node has everything, or refuses and names the file."""
+def damaged(bench, name, damage, pattern, *, names=None):
+    """A file of a stopped node is damaged: the node has everything, or refuses and names the file. Refusing changes nothing,
+    so that the node starts when the damage is undone."""
 
     def body(outcome, start):
         volume, history = bench.fresh()
         path = volumes.pick(volume, pattern)
+        original = f"{volume}-original"
+        shutil.copyfile(path, original)
         damage(path)
-        wanted = names or [os.path.relpath(path, volume)]
-        check_damaged(start(volume), history, outcome, wanted, may_lose_tail)
+        is_refused = check_damaged(start(volume), history, outcome, names or [os.path.relpath(path, volume)])
+        if is_refused:
+            shutil.copyfile(original, path)
+            check_content(start(volume), history, outcome, "undone:")
+
+    return Case(name, guarded(bench, body))
+
+
+def changed(bench, name, change, *, names=(), may_lose_tail=False):
+    """Something else is done to the folder of a stopped node: the node has everything, or refuses."""
+
+    def body(outcome, start):
+        volume, history = bench.fresh()
+        change(volume)
+        check_damaged(start(volume), history, outcome, names, may_lose_tail)
 
     return Case(name, guarded(bench, body))
 
 
 def check_damaged(node, history, outcome, names, may_lose_tail=False):
+    """Whether it has refused."""
     connection = node.connect()
     if connection is None:
         check_end(node, outcome, names=names)
         outcome.kept = "refused"
-        return
+        return True
     found = history.read(connection)
     if len(found) < len(history.keys()):
         check_end(node, outcome, names=names)
@@ -217,29 +236,42 @@ def check_damaged(node, history, outcome, names, may_lose_tail=False):
         wrong = [line for line in history.missing(found) if "cannot be read" not in line]
         if wrong:
             outcome.faults.append("before it ends " + wrong[0])
-        return
+        return True
     complaints = node.complaints()
     outcome.did = "starts" + (": " + shorten(" / ".join(complaints)) if complaints else "")
     connection.close()
     check_content(node, history, outcome, "", may_lose_tail=may_lose_tail)
     outcome.kept = outcome.kept.strip()
+    return False
 
 
-def make_cases(bench):
-    """All of them, in the order of the table."""
-    cases = []
-    for database, pattern in [("consensus", "consensus/*.log")]:
-        for error in ["EIO", "ENOSPC", "short"]:
-            cases.append(injected(
-                bench, f"write to the write-ahead log fails: {error}", f"write:{pattern}:20:{error}:0"))
-        for error in ["EIO", "ENOSPC"]:
-            cases.append(injected(
-                bench, f"sync of the write-ahead log fails: {error}", f"sync:{pattern}:10:{error}:0"))
-        cases.append(injected(bench, "sync of the write-ahead log fails once: EIO", f"sync:{pattern}:10:EIO:1"))
-    for place in ["beginning", "middle", "end"]:
-        cases.append(damaged(
-            bench, f"flipped bit in the write-ahead log: {place}", lambda path, place=place: volumes.flip(path, place),
-            "consensus/*.log"))
-    cases.append(damaged(
-        bench, "half a record at the end of the write-ahead log", volumes.append_torn, "consensus/*.log"))
-    return cases
+def lied(bench, name, databases, *, is_prepared=True):
+    """Syncs do nothing, then the power fails: what `databases` hold is as it was at the start, everything else (unless that
+    is None) as it was written. The node has lost nothing but the last writes, or refuses."""
+
+    def body(outcome, start):
+        volume, history = bench.fresh(is_prepared)
+        shadow = f"{volume}.shadow"
+        node = start(
+            volume, shims=[bench.powerless],
+            variables={"POWERLESS_ROOT": volume, "POWERLESS_SHADOW": shadow, "POWERLESS_LIE": "1"})
+        connection = node.connect()
+        done, answer = history.extend(connection, 1500)
+        if done < 1500:
+            outcome.faults.append(f"takes {done} writes, then {answer}")
+        node.kill()
+        restored = f"{volume}-power"
+        if os.path.exists(os.path.join(shadow, "complete")):
+            volumes.restore(shadow, volume, restored)
+        else:
+            os.mkdir(restored, 0o700)
+        if databases is not None:
+            mixed = f"{volume}-mixed"
+            shutil.copytree(volume, mixed)
+            for database in databases:
+                shutil.rmtree(os.path.join(mixed, database))
+                shutil.copytree(os.path.join(restored, database), os.path.join(mixed, database))
+            restored = mixed
+        check_damaged(start(restored), history, outcome, databases or (), may_lose_tail=True)
+
+    return Case(name, guarded(bench, body))

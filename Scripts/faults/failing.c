@@ -6,6 +6,7 @@
 //                  rename, link, unlink or mkdir. PATTERN is a pattern as of the shell for the path below the root. ERROR
 //                  is a name such as EIO; short: half of the bytes are written, and everything after that fails with
 //                  ENOSPC; kill: the process is killed instead of the call being made
+//   FAILING_WHEN   a file outside of the root; if it is named, calls are counted only while it is there
 //   FAILING_NOTE   a file outside of the root, to which each failure appends a line
 //
 // It may be preloaded behind powerless.c, which then sees the failures as the system's.
@@ -25,7 +26,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static char root[PATH_MAX], note[PATH_MAX];
+static char root[PATH_MAX], note[PATH_MAX], when[PATH_MAX];
 static char wanted_call[16], wanted_path[256], wanted_error[16];
 static long wanted_count, wanted_times, seen_count, failed_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -38,10 +39,11 @@ static const struct {
 
 __attribute__((constructor)) static void begin(void) {
   const char *given_root = getenv("FAILING_ROOT"), *given_note = getenv("FAILING_NOTE");
-  const char *fault = getenv("FAILING_FAULT");
+  const char *fault = getenv("FAILING_FAULT"), *given_when = getenv("FAILING_WHEN");
   if (!given_root || !fault) return;
   snprintf(root, sizeof root, "%s", given_root);
   snprintf(note, sizeof note, "%s", given_note ? given_note : "/dev/null");
+  if (given_when) snprintf(when, sizeof when, "%s", given_when);
   if (
     sscanf(
       fault, "%15[^:]:%255[^:]:%ld:%15[^:]:%ld", wanted_call, wanted_path, &wanted_count, wanted_error, &wanted_times)
@@ -68,6 +70,7 @@ static int fails_at(const char *call, const char *path) {
   const char *below = absolute + length;
   while (*below == '/') below++;
   if (fnmatch(wanted_path, below, 0) != 0) return 0;
+  if (when[0] && access(when, F_OK) != 0) return 0;
   pthread_mutex_lock(&lock);
   int is_fault = ++seen_count >= wanted_count && (wanted_times == 0 || failed_count < wanted_times);
   if (is_fault) {

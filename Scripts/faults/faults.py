@@ -16,13 +16,13 @@ import sys
 import tempfile
 import time
 
-from cases import make_cases
 from history import History
-from node import Hang, Node
+from node import Node
+from table import make_cases
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-PREPARED_WRITES = 3600
+PREPARED_WRITES = 2600
 
 INTRODUCTION = """# Faults
 
@@ -38,9 +38,7 @@ class Bench:
         self.executable, self.folder = executable, folder
         self.failing = self.build("faults/failing.c")
         self.powerless = self.build("torture/powerless.c")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = self.spare_port()
         self.prepared = os.path.join(folder, "prepared")
         self.history = History()
         self.used = 0
@@ -50,6 +48,11 @@ class Bench:
         subprocess.run(
             ["clang", "-shared", "-fPIC", "-O2", "-o", library, os.path.join(HERE, "..", source), "-ldl"], check=True)
         return library
+
+    def spare_port(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
 
     def prepare(self):
         """A volume with entries in several files, and a log that ends as a kill leaves it."""
@@ -77,7 +80,7 @@ class Bench:
         return volume, self.history.copy()
 
     def start(self, volume, **options):
-        return Node(self.executable, self.port, volume, **options)
+        return Node(self.executable, options.pop("port", self.port), volume, **options)
 
     def sweep(self):
         for name in os.listdir(self.folder):
@@ -107,6 +110,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--node", help="the executable; .build/release/raftnode, or the debug one, if not given")
     parser.add_argument("--only", default="", help="only faults whose description has this text in it")
+    parser.add_argument("--from", dest="first", type=int, default=1, help="the number of the first fault")
     parser.add_argument("--document", help="a file to write the table to, with an introduction")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the volumes, and name it")
     options = parser.parse_args()
@@ -127,7 +131,7 @@ def main():
         say("| # | fault | what the node did | what it had acknowledged | verdict |")
         say("|---|---|---|---|---|")
         for number, case in enumerate(make_cases(bench), 1):
-            if options.only not in case.name:
+            if options.only not in case.name or number < options.first:
                 continue
             try:
                 outcome = case.run()

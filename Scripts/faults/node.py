@@ -1,7 +1,7 @@
 """One process of raftnode, with a volume, and what becomes of it."""
 
-import json
 import os
+import itertools
 import re
 import resource
 import signal
@@ -22,11 +22,12 @@ class Hang(Exception):
 class Node:
     """Started at once."""
 
+    numbers = itertools.count(1)
     environment = {"SWIFT_BACKTRACE": "enable=no"}
 
     def __init__(self, executable, port, volume, *, shims=(), variables=None, file_bytes_max=None, user=None):
         self.port, self.volume = port, volume
-        self.errors_path = f"{volume.rstrip('/')}.stderr"
+        self.errors_path = f"{volume.rstrip('/')}.stderr-{next(self.numbers)}"
         variables = dict(os.environ, **self.environment, **(variables or {}))
         if shims:
             variables["LD_PRELOAD"] = " ".join(shims)
@@ -110,7 +111,3 @@ def describe(status):
 
 def shorten(text, limit=240):
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def status_of(connection):
-    return json.dumps(connection.ask_all([{"type": "status"}]))

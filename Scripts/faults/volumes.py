@@ -59,10 +59,10 @@ def append_noise(path):
 
 def restore(shadow, volume, target):
     """What the shim has written down as durable, as a folder. Without a shadow, everything that is there is durable."""
-    if not os.path.exists(os.path.join(shadow, "complete")):
+    if os.path.exists(os.path.join(shadow, "complete")):
+        _restore(shadow, "root", target)
+    elif os.path.exists(volume):
         shutil.copytree(volume, target)
-        return
-    _restore(shadow, "root", target)
 
 
 def _restore(shadow, names, folder):
@@ -82,3 +82,39 @@ def _restore(shadow, names, folder):
             shutil.copyfile(source, os.path.join(folder, name))
         else:
             open(os.path.join(folder, name), "wb").close()
+
+
+def empty_folder(folder):
+    shutil.rmtree(folder)
+    os.mkdir(folder, 0o700)
+
+
+def remove_all(volume, pattern):
+    for path in glob.glob(os.path.join(volume, pattern)):
+        os.remove(path)
+
+
+def write(volume, name, text):
+    with open(os.path.join(volume, name), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def exchange(volume):
+    one, other, between = (os.path.join(volume, name) for name in ["consensus", "data-1", "between"])
+    os.rename(one, between)
+    os.rename(other, one)
+    os.rename(between, other)
+
+
+def contents(path):
+    """Name to bytes of everything in a folder, or of one file."""
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            return {"": file.read()}
+    found = {}
+    for folder, _, names in os.walk(path):
+        for name in names:
+            full = os.path.join(folder, name)
+            with open(full, "rb") as file:
+                found[os.path.relpath(full, path)] = file.read()
+    return found
