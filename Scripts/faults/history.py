@@ -63,13 +63,23 @@ class History:
             return f"key-{serial - 7}", None
         return f"key-{serial}", make_value(serial)
 
-    def extend(self, connection, count):
+    def next_large(self):
+        """Two keys with values of almost 1 MiB: after 64 MiB a node syncs its state and forgets the log before."""
+        serial = len(self.writes)
+        return f"large-{serial % 2}", f"{serial}:" + "large " * 160_000
+
+    def next_small(self):
+        """A few keys with small values: of more than twice 4,096 entries a node forgets the first."""
+        serial = len(self.writes)
+        return f"small-{serial % 10}", serial
+
+    def extend(self, connection, count, make=None, size=WINDOW):
         """Sends writes until `count` are acknowledged, or one is not. Returns how many were, and the last refusal."""
         done = 0
         while done < count:
             window = []
-            for _ in range(min(WINDOW, count - done)):
-                key, value = self.next_write()
+            for _ in range(min(size, count - done)):
+                key, value = (make or self.next_write)()
                 window.append(
                     {"type": "delete", "key": key} if value is None else {"type": "put", "key": key, "value": value})
                 self.writes.append([key, value, False])

@@ -1,7 +1,7 @@
 """One process of raftnode, with a volume, and what becomes of it."""
 
 import os
-import itertools
+import ctypes
 import re
 import resource
 import signal
@@ -13,6 +13,8 @@ from history import Connection
 READY_SECONDS = 20
 END_SECONDS = 10
 STORE_FAILED = 74
+PR_SET_PDEATHSIG = 1
+LIBRARY = ctypes.CDLL(None)
 
 
 class Hang(Exception):
@@ -22,12 +24,12 @@ class Hang(Exception):
 class Node:
     """Started at once."""
 
-    numbers = itertools.count(1)
     environment = {"SWIFT_BACKTRACE": "enable=no"}
 
-    def __init__(self, executable, port, volume, *, shims=(), variables=None, file_bytes_max=None, user=None):
-        self.port, self.volume = port, volume
-        self.errors_path = f"{volume.rstrip('/')}.stderr-{next(self.numbers)}"
+    def __init__(
+        self, executable, port, volume, errors_path, *, shims=(), variables=None, file_bytes_max=None, user=None
+    ):
+        self.port, self.volume, self.errors_path = port, volume, errors_path
         variables = dict(os.environ, **self.environment, **(variables or {}))
         if shims:
             variables["LD_PRELOAD"] = " ".join(shims)
@@ -36,6 +38,8 @@ class Node:
             if file_bytes_max is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, file_bytes_max))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            # No node outlives a script that is interrupted.
+            LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
         with open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen(
@@ -92,6 +96,7 @@ class Node:
         with open(self.errors_path, encoding="utf-8", errors="replace") as file:
             text = file.read()
         text = text.replace(self.volume.rstrip("/"), "VOLUME").replace(os.path.dirname(self.volume), "FOLDER")
+        text = re.sub(r"in use by process \d+", "in use by process NUMBER", text)
         text = re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z ", "", text)
         return [line for line in text.splitlines() if line.strip()]
 

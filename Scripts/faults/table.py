@@ -5,15 +5,15 @@ import shutil
 
 import places
 import volumes
-from cases import changed, damaged, injected, injected_at_start, lied
+from cases import changed, damaged, injected, injected_at_start, killed_at, lied, torn
 
 PLACES = ["beginning", "middle", "end"]
 
 
 def make_cases(bench):
     return [
-        *while_running(bench), *at_first_start(bench), *at_later_start(bench), *lies(bench), *damages(bench),
-        *folders(bench), *places.make_cases(bench),
+        *while_running(bench), *at_first_start(bench), *at_later_start(bench), *lies(bench), *tails(bench),
+        *damages(bench), *folders(bench), *places.make_cases(bench),
     ]
 
 
@@ -86,6 +86,10 @@ def at_first_start(bench):
                 is_prepared=False)
 
 
+    for milliseconds in [5, 10, 20, 40, 80, 160]:
+        yield killed_at(bench, milliseconds)
+
+
 def ordinal(count):
     return f"{count}" + {1: "st", 2: "nd", 3: "rd"}.get(count, "th")
 
@@ -146,15 +150,26 @@ def damages(bench):
     yield damaged(bench, "consensus/*.log: noise at its end", volumes.append_noise, "consensus/*.log")
 
 
+def tails(bench):
+    """A power failure while the log is written to: of what was not synced, a part is there."""
+    for part, words in [(0.0, "nothing"), (0.1, "a tenth"), (0.5, "half"), (0.9995, "almost everything")]:
+        yield torn(
+            bench, f"power failure during a write to the log: {words} of it is there",
+            lambda path, synced, part=part: volumes.cut_record(path, synced, part))
+        yield torn(
+            bench, f"power failure during a write to the log: {words} of it is there, and zeros for the rest",
+            lambda path, synced, part=part: volumes.blank_record(path, synced, part))
+
+
 def folders(bench):
     """Folders that are not what they should be."""
     for database in ["consensus", "snapshots", "data-1"]:
         yield changed(
             bench, f"{database}: the whole folder removed",
-            lambda volume, database=database: shutil.rmtree(f"{volume}/{database}"), names=[database])
+            lambda volume, database=database: shutil.rmtree(f"{volume}/{database}"))
         yield changed(
             bench, f"{database}: the whole folder emptied",
-            lambda volume, database=database: volumes.empty_folder(f"{volume}/{database}"), names=[database])
+            lambda volume, database=database: volumes.empty_folder(f"{volume}/{database}"))
     yield changed(
         bench, "consensus: all tables removed", lambda volume: volumes.remove_all(volume, "consensus/*.sst"),
         names=["consensus"])
@@ -164,4 +179,4 @@ def folders(bench):
     yield changed(
         bench, "VOLUME says format 9", lambda volume: volumes.write(volume, "VOLUME", "raftnode volume, format 9\n"),
         names=["format 9"])
-    yield changed(bench, "consensus and data-1 exchanged", volumes.exchange, names=["consensus", "data-1"])
+    yield changed(bench, "consensus and data-1 exchanged", volumes.exchange)

@@ -7,10 +7,14 @@ import shutil
 
 def pick(volume, pattern):
     """The file that a pattern means: the largest; the one with the lowest name among equals."""
-    found = [path for path in glob.glob(os.path.join(volume, pattern)) if os.path.isfile(path)]
+    found = all_of(volume, pattern)
     if not found:
         raise LookupError(f"no file {pattern} in the prepared volume")
     return min(found, key=lambda path: (-os.path.getsize(path), path))
+
+
+def all_of(volume, pattern):
+    return [path for path in glob.glob(os.path.join(volume, pattern)) if os.path.isfile(path)]
 
 
 def flip(path, place):
@@ -45,6 +49,18 @@ def append_torn(path):
         file.seek(size)
         # A length that goes beyond what is there.
         file.write(header[:4] + b"\x00\x40" + header[6:] + body)
+
+
+def cut_record(path, synced, part):
+    """Leaves a part of what is behind the synced bytes."""
+    os.truncate(path, synced + int((os.path.getsize(path) - synced) * part))
+
+
+def blank_record(path, synced, part):
+    """Leaves a part of what is behind the synced bytes, and zeros for the rest: the length is there, the bytes are not."""
+    size = os.path.getsize(path)
+    cut_record(path, synced, part)
+    os.truncate(path, size)
 
 
 def append_zeros(path):
