@@ -103,6 +103,8 @@ def guarded(bench, body):
             node = nodes[-1]
             outcome.did = outcome.did or shorten(" / ".join(node.complaints()) or "no line") + "; hangs"
             outcome.faults.append(f"hangs: {hang}")
+        except Exception as error:
+            outcome.faults.append(f"cannot be tried: {type(error).__name__}: {error}")
         finally:
             for node in nodes:
                 node.kill()
@@ -198,12 +200,16 @@ def injected_at_start(bench, name, fault, *, names=()):
 # What is wrong when the node starts
 
 
-def damaged(bench, name, damage, pattern, *, names=None):
+def damaged(bench, name, damage, pattern, *, names=None, is_young=False):
     """A file of a stopped node is damaged: the node has everything, or refuses and names the file. Refusing changes nothing,
     so that the node starts when the damage is undone."""
 
     def body(outcome, start):
-        volume, history = bench.fresh()
+        volume, history = bench.fresh(is_prepared=not is_young)
+        if is_young:
+            node = start(volume)
+            history.extend(node.connect(), WRITES)
+            node.kill()
         path = volumes.pick(volume, pattern)
         original = f"{volume}-original"
         shutil.copyfile(path, original)

@@ -1,7 +1,7 @@
 """One process of raftnode, with a volume, and what becomes of it."""
 
-import os
 import ctypes
+import os
 import re
 import resource
 import signal

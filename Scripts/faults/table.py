@@ -13,7 +13,7 @@ PLACES = ["beginning", "middle", "end"]
 def make_cases(bench):
     return [
         *while_running(bench), *at_first_start(bench), *at_later_start(bench), *lies(bench), *tails(bench),
-        *damages(bench), *folders(bench), *places.make_cases(bench),
+        *damages(bench), *young(bench), *folders(bench), *places.make_cases(bench),
     ]
 
 
@@ -148,6 +148,12 @@ def damages(bench):
     for words, hurt in [("half a record at its end", volumes.append_torn), ("zeros at its end", volumes.append_zeros)]:
         yield damaged(bench, f"consensus/*.log: {words}", hurt, "consensus/*.log")
     yield damaged(bench, "consensus/*.log: noise at its end", volumes.append_noise, "consensus/*.log")
+
+
+def young(bench):
+    """Files of a node whose log has not been cut yet."""
+    for kind in ["consensus/MANIFEST-*", "data-1/MANIFEST-*", "data-1/*.sst"]:
+        yield damaged(bench, f"a young volume: {kind}: cut to half", volumes.cut_half, kind, is_young=True)
 
 
 def tails(bench):
