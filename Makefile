@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture bench-core bench-store docs demo demo-stop clean
+.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture faults bench-core bench-store docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -44,6 +44,9 @@ torture: ## Cut the power of nodes with databases while clients write, ROUNDS ti
 	@Scripts/prerequisites.sh
 	swift build --build-tests
 	TORTURE_ROUNDS=$(or $(ROUNDS),200) swift test --skip-build --disable-xctest --filter 'TortureTests'
+
+faults: release ## Let the disk of a node fail in many ways, and write what it did into Docs/faults.md (takes five minutes).
+	@python3 Scripts/faults/faults.py --document Docs/faults.md $(ARGUMENTS)
 
 bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program: --check, --only TEXT, --rounds COUNT
 	@Scripts/prerequisites.sh
