@@ -121,4 +121,55 @@ struct VolumeTests {
       }
     }
   }
+
+  /// A volume with a log in which the last of two writes can be taken back.
+  private func writtenTwice(in folder: String) throws -> (
+    path: String, log: String, before: Data, after: Data
+  ) {
+    let path = folder + "/volume"
+    func log() throws -> String {
+      let files = try FileManager.default.contentsOfDirectory(atPath: path + "/consensus")
+      return path + "/consensus/" + (try #require(files.filter { $0.hasSuffix(".log") }.max()))
+    }
+    var node = try WritingNode(Volume.open(VolumeOptions(path: path)))
+    try node.perform(.found, .append(4, after: entryID(1, 1), term: 2, commit: 1))
+    let before = try Data(contentsOf: URL(filePath: log()))
+    try node.perform(.append(4, after: entryID(2, 5), term: 2, commit: 1))
+    return (path, try log(), before, try Data(contentsOf: URL(filePath: log())))
+  }
+
+  @Test("a write that the power has cut off is dropped, whether zeros stand in its place or nothing")
+  func tornEnds() throws {
+    let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let (path, log, before, after) = try writtenTwice(in: folder.path)
+    // It was not synced yet.
+    try FileManager.default.removeItem(atPath: path + "/SYNCED")
+    for length in stride(from: before.count + 1, to: after.count, by: 11) {
+      for zeros in [0, after.count - length, 5_000] {
+        try (after[..<length] + Data(repeating: 0, count: zeros)).write(to: URL(filePath: log))
+        let copy = folder.path + "/copy"
+        try FileManager.default.copyItem(atPath: path, toPath: copy)
+        defer { try? FileManager.default.removeItem(atPath: copy) }
+        var store = try Volume.open(VolumeOptions(path: copy))
+        let state = try #require(try store.recover())
+        // If all that is missing is zeros, the write is there.
+        #expect([5, 9].contains(state.entries.count), "cut at \(length) of \(after.count), \(zeros) zeros")
+      }
+    }
+  }
+
+  @Test("a log that has been cut behind a sync is refused")
+  func cutLog() throws {
+    let folder = try TestFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let (path, log, before, _) = try writtenTwice(in: folder.path)
+    try before.write(to: URL(filePath: log))
+    var store = try Volume.open(VolumeOptions(path: path))
+    #expect {
+      _ = try store.recover()
+    } throws: { error in
+      "\(error)".contains("the last 1 of 3 writes to the log are gone, though they were synced")
+    }
+  }
 }

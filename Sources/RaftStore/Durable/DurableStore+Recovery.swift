@@ -19,6 +19,8 @@ extension DurableStore {
     let state = try StoredRecord.read(StoredKey.state, stored, "the record of term and vote") {
       reader throws(MalformedBytes) in try StateRecord(from: &reader)
     }
+    writes = state.writes
+    try checkSynced()
     let entries = try readEntries(from: base.base.index.next, to: nil)
     for (offset, entry) in entries.enumerated()
     where entry.id.index != base.base.index.advanced(by: offset + 1) {
@@ -40,8 +42,18 @@ extension DurableStore {
       entries: entries, commitIndex: commitIndex, appliedIndex: applied, snapshot: base.snapshot)
   }
 
+  /// Whether writes are gone that were synced.
+  private func checkSynced() throws(StoreError) {
+    guard let synced = synced?.value, synced > writes else { return }
+    throw .corrupt(
+      "the last \(synced - writes) of \(synced) writes to the log are gone, though they were synced: it has been cut, or put "
+        + "back from a copy. Remove this member from its cluster and start it anew with an empty folder; what it held "
+        + "may have been acknowledged")
+  }
+
   /// There is no log: nothing else may be there either.
   private mutating func recoverNothing() throws(StoreError) -> RecoveredState<Bytes>? {
+    try checkSynced()
     var isEmpty = try consensus.get(StoredKey.state) == nil
     try consensus.scan(from: StoredKey.entry(.zero), to: StoredKey.entriesEnd) { _, _ in
       isEmpty = false

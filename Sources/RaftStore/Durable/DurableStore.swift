@@ -30,6 +30,10 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   var lastGeneration: UInt64 = 0
   /// Where states of the state machine lie; nil if it starts from snapshots.
   let states: (any StateHome)?
+  /// Where it is noted how many writes were synced; nil if nowhere.
+  let synced: SyncedCount?
+  /// How many writes of term, vote and entries there have been.
+  var writes: UInt64 = 0
   /// The newest generation of a state.
   var lastState: UInt64 = 0
   /// The most bytes in one stored piece: reading a range begins at most so far before it.
@@ -52,6 +56,13 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   public init(
     consensus: Backend, data: Backend, states: (any StateHome)? = nil, isSynced: Bool = true
   ) {
+    self.init(consensus: consensus, data: data, states: states, isSynced: isSynced, synced: nil)
+  }
+
+  init(
+    consensus: Backend, data: Backend, states: (any StateHome)?, isSynced: Bool, synced: SyncedCount?
+  ) {
+    self.synced = synced
     self.consensus = consensus
     self.data = data
     self.states = states
@@ -94,6 +105,7 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
       let isEssential = isSynced || write.hardState != hardState || snapshot != nil
       hardState = write.hardState
       try commitBatch(isEssential: isEssential)
+      if isEssential { synced?.note(writes) }
       if snapshot != nil { try states?.removeAll(but: base.state) }
     } catch {
       write.abandon()
@@ -139,7 +151,9 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   // MARK: - Records
 
   mutating func putState(_ hardState: HardState) {
-    let record = StateRecord(hardState: hardState, lastIndex: lastIndex, commitIndex: commitIndex)
+    writes += 1
+    let record = StateRecord(
+      hardState: hardState, lastIndex: lastIndex, commitIndex: commitIndex, writes: writes)
     batch.put(StoredRecord.write(StoredKey.state) { record.encode(into: &$0) }, for: StoredKey.state)
   }
 
@@ -202,8 +216,11 @@ struct StateRecord: ByteCodable {
   var lastIndex: LogIndex
   /// Known committed at the time.
   var commitIndex: LogIndex
+  /// How many times the record has been written.
+  var writes: UInt64
 
-  init(hardState: HardState, lastIndex: LogIndex, commitIndex: LogIndex) {
+  init(hardState: HardState, lastIndex: LogIndex, commitIndex: LogIndex, writes: UInt64) {
+    self.writes = writes
     self.hardState = hardState
     self.lastIndex = lastIndex
     self.commitIndex = commitIndex
@@ -214,6 +231,7 @@ struct StateRecord: ByteCodable {
     (hardState.votedFor?.rawValue).encode(into: &writer)
     writer.write(lastIndex.rawValue)
     writer.write(commitIndex.rawValue)
+    writer.write(writes)
   }
 
   init(from reader: inout ByteReader) throws(MalformedBytes) {
@@ -222,6 +240,7 @@ struct StateRecord: ByteCodable {
     hardState = HardState(term: term, votedFor: vote.map { NodeID($0) })
     lastIndex = LogIndex(try reader.readUInt64())
     commitIndex = LogIndex(try reader.readUInt64())
+    writes = try reader.readUInt64()
   }
 }
 

@@ -71,11 +71,24 @@ package final class RocksDatabase: @unchecked Sendable {
     }
     reading = rocksdb_readoptions_create()
     batch = rocksdb_writebatch_create()
+    handle = try Self.open(path, options)
+  }
+
+  private static func open(_ path: String, _ options: OpaquePointer) throws(StoreError) -> OpaquePointer {
     var fault: UnsafeMutablePointer<CChar>?
-    guard let handle = rocksdb_open(options, path, &fault) else {
-      throw Self.error(fault, "opening", path)
+    if let handle = rocksdb_open(options, path, &fault) { return handle }
+    let error = error(fault, "opening", path)
+    guard case .corrupt(let reason) = error else { throw error }
+    let files = try LogFiles(in: path)
+    if let missing = files.missing { throw .corrupt("the file \(missing) is missing: \(reason)") }
+    guard let damage = try files.firstDamage() else { throw error }
+    guard damage.isTorn else {
+      throw .corrupt("\(damage.file) is damaged at byte \(damage.offset): \(reason)")
     }
-    self.handle = handle
+    try LogFiles.cut(damage.file, at: damage.offset)
+    fault = nil
+    guard let handle = rocksdb_open(options, path, &fault) else { throw Self.error(fault, "opening", path) }
+    return handle
   }
 
   deinit {

@@ -38,7 +38,8 @@ public enum Volume {
     try VolumeFolder.syncFolder(options.path)
     return DurableStore(
       consensus: RocksBackend(consensus, in: folder), data: RocksBackend(snapshots, in: folder),
-      states: keepsState ? StateFolders(in: folder, options) : nil, isSynced: options.isSynced)
+      states: keepsState ? StateFolders(in: folder, options) : nil, isSynced: options.isSynced,
+      synced: options.isSynced ? try SyncedCount(in: options.path) : nil)
   }
 }
 

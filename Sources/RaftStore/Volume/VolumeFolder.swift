@@ -108,7 +108,7 @@ final class VolumeFolder: @unchecked Sendable {
   /// Something in a folder that a new volume does not have; what a memory node leaves behind is none of it.
   private static func firstForeignName(in path: String) throws(StoreError) -> String? {
     try names(in: path).first { name in
-      !["LOCK", "VOLUME.new", "lost+found"].contains(name) && !name.hasPrefix("members-of-")
+      !["LOCK", "VOLUME.new", "SYNCED", "lost+found"].contains(name) && !name.hasPrefix("members-of-")
     }
   }
 
