@@ -63,8 +63,14 @@ where
     -> @Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler
   {
     let options = try options.validated()
-    let budget = SharedClientBudget(bytesMax: options.clientBytesMax)
-    return { replica, connection, _ in
+    return accepting(options, sharing: SharedClientBudget(bytesMax: options.clientBytesMax))
+  }
+
+  /// The same for options that are validated, and a budget that others share.
+  static func accepting(
+    _ options: JSONProtocolOptions, sharing budget: SharedClientBudget
+  ) -> @Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler {
+    { replica, connection, _ in
       JSONClientHandler(replica: replica, connection: connection, budget: budget, options: options)
     }
   }

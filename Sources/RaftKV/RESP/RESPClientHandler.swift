@@ -8,10 +8,15 @@ import RaftTransport
 final class RESPClients: @unchecked Sendable {
   var lastID: UInt64 = 0
   var count = 0
+  /// What all clients may have the node hold, of either protocol.
+  let budget: SharedClientBudget
   let startedAt: UInt64
   let wallMicroseconds: @Sendable () -> UInt64
 
-  init(startedAt: UInt64, wallMicroseconds: @escaping @Sendable () -> UInt64) {
+  init(
+    budget: SharedClientBudget, startedAt: UInt64, wallMicroseconds: @escaping @Sendable () -> UInt64
+  ) {
+    self.budget = budget
     self.startedAt = startedAt
     self.wallMicroseconds = wallMicroseconds
   }
@@ -29,6 +34,8 @@ where
   private let connection: StreamConnection
   private let clients: RESPClients
   private var client: RESPConnection
+  /// What of the budget is this client's.
+  private var countedBytes = 0
   private var isPumping = false
   private var isReadingPaused = false
   private var isOver = false
@@ -59,8 +66,11 @@ where
   ) throws(JSONProtocolOptionsError)
     -> @Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler
   {
-    let acceptingJSON = try JSONClientHandler<Machine>.accepting(json)
-    let clients = RESPClients(startedAt: milliseconds, wallMicroseconds: wallMicroseconds)
+    let json = try json.validated()
+    let budget = SharedClientBudget(bytesMax: json.clientBytesMax)
+    let acceptingJSON = JSONClientHandler<Machine>.accepting(json, sharing: budget)
+    let clients = RESPClients(
+      budget: budget, startedAt: milliseconds, wallMicroseconds: wallMicroseconds)
     return { replica, connection, bytes in
       guard let first = bytes.first, isRESP(first) else { return acceptingJSON(replica, connection, bytes) }
       return RESPClientHandler(replica: replica, connection: connection, clients: clients, options: resp)
@@ -72,12 +82,24 @@ where
     byte == UInt8(ascii: "*") || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
   }
 
+  /// While the clients of the node have it hold too much, one that sends more than this has its connection closed.
+  private static var requestBytesWhenFull: Int { 4 << 10 }
+
+  private func count(_ bytes: Int) {
+    clients.budget.value.change(from: countedBytes, to: bytes)
+    countedBytes = bytes
+  }
+
   // MARK: - StreamHandler
 
   /// Bytes have arrived.
   public func received(_ bytes: Bytes, on connection: StreamConnection) {
     guard !isOver else { return }
-    client.received(bytes)
+    if clients.budget.value.isSpent, client.heldBytes + bytes.count > Self.requestBytesWhenFull {
+      client.turnAway("ERR this node holds as many bytes for its clients as it may; try again later")
+    } else {
+      client.received(bytes)
+    }
     pump()
   }
 
@@ -96,6 +118,7 @@ where
     isOver = true
     clients.count -= 1
     client = RESPConnection(id: client.id)
+    count(0)
   }
 
   // MARK: - Between connection and replica
@@ -148,6 +171,7 @@ where
   }
 
   private func settle() {
+    count(client.heldBytes + connection.pendingBytes)
     if client.isFinished {
       isOver = true
       connection.write(client.takeOutput())

@@ -49,6 +49,8 @@ struct RESPConnection: Sendable {
   /// Whether no further request is taken.
   private(set) var isClosing = false
   private var isInputOver = false
+  /// What the client is told last.
+  private var farewell: String?
   /// Whether nothing that has arrived is left to be looked at.
   private var isDrained = true
 
@@ -82,10 +84,23 @@ struct RESPConnection: Sendable {
   /// The client sends nothing more.
   mutating func inputEnded() { isInputOver = true }
 
+  /// Tells the client that it is turned away, behind all answers, and ends the connection.
+  mutating func turnAway(_ text: String) {
+    guard !isClosing else { return }
+    isClosing = true
+    farewell = text
+  }
+
   /// Takes no further requests; the connection ends when what is there is sent.
   mutating func close() { isClosing = true }
 
-  mutating func takeOutput() -> Bytes { writer.take() }
+  mutating func takeOutput() -> Bytes {
+    if underway == nil, let text = farewell {
+      farewell = nil
+      writer.write(.error(text))
+    }
+    return writer.take()
+  }
 
   var heldBytes: Int { parser.heldBytes + writer.bytes.count + queuedBytes }
   /// Whether more requests should be read from the connection.
