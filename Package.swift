@@ -19,6 +19,7 @@ let package = Package(
   products: [
     .library(name: "RaftCore", type: .static, targets: ["RaftCore"]),
     .library(name: "RaftStore", targets: ["RaftStore"]),
+    .library(name: "RaftStoreConformance", targets: ["RaftStoreConformance"]),
     .library(name: "RaftTransport", targets: ["RaftTransport"]),
     .library(name: "RaftServer", targets: ["RaftServer"]),
     .library(name: "RaftKV", targets: ["RaftKV"]),
@@ -41,6 +42,8 @@ let package = Package(
     .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
     .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
     .target(name: "RaftStore", dependencies: ["RaftCore", "CRocksDB"], swiftSettings: settings),
+    .target(
+      name: "RaftStoreConformance", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
     // Headers of the C library that Swift's module of it leaves out.
     .systemLibrary(name: "CEpoll"),
     .systemLibrary(name: "CMalloc"),
@@ -86,7 +89,9 @@ let package = Package(
     .testTarget(
       name: "RaftCoreTests", dependencies: ["RaftCore"], exclude: ["Scripts"], swiftSettings: settings),
     .testTarget(name: "RaftBenchTests", dependencies: ["RaftBench"], swiftSettings: settings),
-    .testTarget(name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
+    .testTarget(
+      name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore", "RaftStoreConformance"],
+      swiftSettings: settings),
     .testTarget(
       name: "RaftTransportTests", dependencies: ["RaftCore", "RaftTransport"], swiftSettings: settings),
     .testTarget(

@@ -6,6 +6,7 @@ struct ModuleTests {
   static let allowed: [(module: String, imports: [String])] = [
     ("RaftCore", []),
     ("RaftStore", ["RaftCore", "CRocksDB", "Glibc", "Synchronization"]),
+    ("RaftStoreConformance", ["RaftCore", "RaftStore"]),
     ("RaftTransport", ["RaftCore", "CEpoll", "Dispatch", "Glibc"]),
     ("RaftServer", ["RaftCore", "RaftStore", "RaftTransport", "Dispatch", "Glibc", "Synchronization"]),
     ("RaftKV", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
