@@ -188,6 +188,7 @@ struct WritingReplica {
     let log = (entries ?? []).map { "\($0.id) \($0.content)" }.joined(separator: ", ")
     let vote = hardState.votedFor.map { "\($0)" } ?? "none"
     let newest = snapshot.map { "\($0.last)" } ?? "none"
-    return "term \(hardState.term), vote \(vote), log [\(log)], snapshot \(newest) of \(bytes?.count ?? 0) bytes"
+    return
+      "term \(hardState.term), vote \(vote), log [\(log)], snapshot \(newest) of \(bytes?.count ?? 0) bytes"
   }
 }
