@@ -24,7 +24,9 @@ struct LogFiles {
 
   /// Something that has to be there and is not; nil if all is there that can be told.
   var missing: String? {
-    let isMade = names.contains { $0.hasPrefix("MANIFEST-") }
+    // A database that was being made when its node ended has no data yet.
+    let hasData = names.contains { $0.hasSuffix(".sst") || $0.hasSuffix(".log") }
+    let isMade = hasData && names.contains { $0.hasPrefix("MANIFEST-") }
     return isMade && !names.contains("CURRENT") ? "\(folder)/CURRENT" : nil
   }
 

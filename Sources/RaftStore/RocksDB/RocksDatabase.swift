@@ -75,13 +75,15 @@ package final class RocksDatabase: @unchecked Sendable {
   }
 
   private static func open(_ path: String, _ options: OpaquePointer) throws(StoreError) -> OpaquePointer {
+    // Without it, a new database would be made over the one that is there.
+    if let missing = (try? LogFiles(in: path))?.missing {
+      throw .corrupt("the file \(missing) is missing: put it back, or replace this member")
+    }
     var fault: UnsafeMutablePointer<CChar>?
     if let handle = rocksdb_open(options, path, &fault) { return handle }
     let error = error(fault, "opening", path)
     guard case .corrupt(let reason) = error else { throw error }
-    let files = try LogFiles(in: path)
-    if let missing = files.missing { throw .corrupt("the file \(missing) is missing: \(reason)") }
-    guard let damage = try files.firstDamage() else { throw error }
+    guard let damage = try LogFiles(in: path).firstDamage() else { throw error }
     guard damage.isTorn else {
       throw .corrupt("\(damage.file) is damaged at byte \(damage.offset): \(reason)")
     }
