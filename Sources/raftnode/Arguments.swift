@@ -72,6 +72,22 @@ struct Arguments: ParsableArguments {
       valueName: "seconds"))
   var timeout: String?
 
+  @Flag(help: "Leave the cluster when stopped by SIGTERM or SIGINT: for nodes that stop for good.")
+  var leaveOnStop: Bool = false
+
+  @Option(
+    help: ArgumentHelp(
+      "As leader, remove members that were silent for so long, while a majority of the others is heard from; "
+        + "\(LaunchPlan.removeDeadRange). (default: never)",
+      valueName: "seconds"))
+  var removeDeadAfter: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Do not remove silent voters if fewer than this would be left; \(LaunchPlan.votersMinRange). (default: 3)",
+      valueName: "count"))
+  var votersMin: String?
+
   @Option(
     help: ArgumentHelp(
       "The shortest time without a leader after which a node campaigns; the longest is twice as long. "
@@ -113,10 +129,17 @@ struct Arguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How much of the log is kept for members that lack it; beyond, they cannot catch up. "
+      "How much of the log is kept for members that lack it; beyond, they are sent a snapshot. "
         + "\(LaunchPlan.logBytesRange). (default: 1073741824)",
       valueName: "bytes"))
   var logBytesMax: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much of snapshots this node sends to others in a second; \(LaunchPlan.snapshotBandwidthRange). (default: "
+        + "no limit)",
+      valueName: "bytes"))
+  var snapshotBandwidth: String?
 
   @Option(
     help: ArgumentHelp(

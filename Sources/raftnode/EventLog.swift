@@ -27,7 +27,7 @@ struct EventLog: Sendable {
     var lines = endPeriod(at: now)
     let line = Line(level: Self.level(of: event), message: event.description)
     switch event {
-    case .refused, .violation, .joinWaits, .joinRefused, .foundersDiffer:
+    case .refused, .violation, .absentKept, .joinWaits, .joinRefused, .foundersDiffer:
       guard !logged.contains(line.message) else { return lines }
       guard logged.count < Self.noticesMax else {
         suppressed += 1
@@ -35,7 +35,7 @@ struct EventLog: Sendable {
       }
       logged.append(line.message)
     case .waiting, .founded, .hintFailed, .joining, .joined, .configurationChanged, .removed, .roleChanged,
-      .leaderChanged, .memberReachable, .memberUnreachable,
+      .left, .leaveFailed, .removingAbsent, .moved, .leaderChanged, .memberReachable, .memberUnreachable,
       .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .resumed, .replaying, .recovered, .storeFailed,
       .stopped:
       break
@@ -57,11 +57,13 @@ struct EventLog: Sendable {
   static func level(of event: ReplicaEvent) -> Logger.Level {
     switch event {
     case .waiting, .founded, .joining, .joined, .joinWaits, .configurationChanged, .resumed, .replaying,
-      .recovered, .memberReachable, .snapshotInstalled, .stopped:
+      .recovered, .memberReachable, .snapshotInstalled, .left, .stopped:
       .info
     case .roleChanged(let role, _): role == .candidate ? .debug : .info
     case .leaderChanged(let address, _): address == nil ? .notice : .info
-    case .memberUnreachable, .memberLeftBehind, .foundersDiffer, .joinRefused, .hintFailed, .refused,
+    case .removingAbsent, .moved: .notice
+    case .leaveFailed, .absentKept, .memberUnreachable, .memberLeftBehind, .foundersDiffer, .joinRefused,
+      .hintFailed, .refused,
       .violation:
       .warning
     case .unreadableEntry, .removed: .error

@@ -2,7 +2,7 @@
 enum ExitStatus: Int32, CaseIterable {
   /// Stopped by a signal, or only asked for help.
   case success = 0
-  /// Of a command that asks: what was asked for is not there, or something is wrong with the cluster.
+  /// Of a command that asks: what was asked for is not there, or something is wrong with what was looked at.
   case negative = 1
   /// Options that are wrong, or contradict each other, or ask for what this version does not have.
   case usage = 64
@@ -10,7 +10,7 @@ enum ExitStatus: Int32, CaseIterable {
   case unavailable = 69
   /// The store failed; what it holds is not trusted any more.
   case storeFailed = 74
-  /// A node refused what a command asked it for.
+  /// A node refused what a command asked it for, or has stopped without having left its cluster.
   case refused = 75
   /// The node was removed from its cluster.
   case removed = 77
@@ -19,12 +19,13 @@ enum ExitStatus: Int32, CaseIterable {
   var explanation: String {
     switch self {
     case .success: "stopped by SIGTERM or SIGINT, or only asked for help"
-    case .negative: "get: no such key; status: something is wrong with the cluster"
+    case .negative:
+      "get: no such key; status: something is wrong with the cluster; check: something is wrong with the directory"
     case .usage: "wrong or contradictory options"
     case .unavailable:
       "cannot reach the node that is asked, or cannot listen at --ip: in use, not permitted, or no address of this machine"
     case .storeFailed: "the store failed"
-    case .refused: "a node refused what it was asked for"
+    case .refused: "a node refused what it was asked for, or has stopped without having left its cluster"
     case .removed: "the node was removed from its cluster"
     }
   }

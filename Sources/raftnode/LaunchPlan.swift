@@ -22,6 +22,12 @@ struct LaunchPlan: Hashable, Sendable {
   let flushEntries: Int
   /// A peer silent for so long is reported as unreachable.
   let unreachableMilliseconds: Int
+  /// Whether a stopping node leaves its cluster.
+  let leavesOnStop: Bool
+  /// After so much silence a leader removes a member; nil for never.
+  let removeDeadMilliseconds: Int?
+  /// How many voters removals of silent ones leave at least.
+  let votersMin: Int
   /// The shortest time without a leader after which the node campaigns.
   let electionMilliseconds: Int
   /// How long a request may take to arrive, and again to be carried out.
@@ -36,17 +42,22 @@ struct LaunchPlan: Hashable, Sendable {
   let clientsMax: Int
   /// How many bytes of commands are kept for members that lack them.
   let logBytesMax: Int
+  /// In bytes in a second; nil for no limit.
+  let snapshotBandwidth: Int?
   /// The least important messages that are logged.
   let logLevel: Logger.Level
 
   /// The most nodes of a cluster.
   static let membersMax = Configuration.memberLimit
   static let timeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
+  static let removeDeadRange = OptionRange(values: 1_000...31_536_000_000, unit: .seconds)
+  static let votersMinRange = OptionRange(values: 1...64, unit: .voters)
   static let electionTimeoutRange = OptionRange(values: 100...60_000, unit: .seconds)
   static let requestTimeoutRange = OptionRange(values: 10...3_600_000, unit: .seconds)
   static let keyBytesRange = OptionRange(values: 1...(1 << 20), unit: .bytes)
   static let valueBytesRange = OptionRange(values: 1...(16 << 20), unit: .bytes)
   static let requestBytesRange = OptionRange(values: 1024...(128 << 20), unit: .bytes)
+  static let snapshotBandwidthRange = OptionRange(values: (64 << 10)...(1 << 40), unit: .bytes)
   static let logBytesRange = OptionRange(values: (64 << 20)...(1 << 40), unit: .bytes)
   static let cacheBytesRange = OptionRange(values: (1 << 20)...(1 << 40), unit: .bytes)
   static let writeBufferBytesRange = OptionRange(values: (1 << 20)...(1 << 30), unit: .bytes)
@@ -79,6 +90,14 @@ struct LaunchPlan: Hashable, Sendable {
       throw UsageError("\(option) has a meaning only with --store database")
     }
     unreachableMilliseconds = try Self.timeoutRange.read(arguments.timeout, of: "--timeout", default: 1_000)
+    leavesOnStop = arguments.leaveOnStop
+    removeDeadMilliseconds =
+      arguments.removeDeadAfter == nil
+      ? nil : try Self.removeDeadRange.read(arguments.removeDeadAfter, of: "--remove-dead-after", default: 0)
+    votersMin = try Self.votersMinRange.read(arguments.votersMin, of: "--voters-min", default: 3)
+    guard arguments.votersMin == nil || removeDeadMilliseconds != nil else {
+      throw UsageError("--voters-min has a meaning only with --remove-dead-after")
+    }
     electionMilliseconds = try Self.electionTimeoutRange.read(
       arguments.electionTimeout, of: "--election-timeout", default: 300)
     requestMilliseconds = try Self.requestTimeoutRange.read(
@@ -95,6 +114,11 @@ struct LaunchPlan: Hashable, Sendable {
           + "(\(keyBytesMax) and \(valueBytesMax) bytes); it must be more than both together")
     }
     clientsMax = try Self.clientsRange.read(arguments.maxClients, of: "--max-clients", default: 10_000)
+    snapshotBandwidth =
+      arguments.snapshotBandwidth == nil
+      ? nil
+      : try Self.snapshotBandwidthRange.read(
+        arguments.snapshotBandwidth, of: "--snapshot-bandwidth", default: 0)
     logBytesMax = try Self.logBytesRange.read(arguments.logBytesMax, of: "--log-bytes-max", default: 1 << 30)
     let level = arguments.logLevel ?? "info"
     guard let logLevel = Logger.Level(rawValue: level) else {

@@ -6,7 +6,8 @@ struct RaftNodeCommand: ParsableCommand {
     commandName: "raftnode", version: "raftnode 0.2.0",
     subcommands: [
       RunCommand.self, StatusCommand.self, MemberCommand.self, TransferCommand.self, GetCommand.self,
-      PutCommand.self, DeleteCommand.self,
+      PutCommand.self, DeleteCommand.self, CheckCommand.self,
+      RecoverCommand.self, SnapshotCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 }

@@ -17,6 +17,7 @@ struct OptionRange: CustomStringConvertible {
     case bytes
     case connections
     case commands
+    case voters
   }
 
   /// `0.1 to 3600 seconds`.

@@ -11,9 +11,12 @@ extension LaunchPlan {
   var replicaOptions: ReplicaOptions {
     var options = ReplicaOptions()
     options.unreachableMilliseconds = UInt64(unreachableMilliseconds)
+    options.removeAbsentMilliseconds = removeDeadMilliseconds.map { UInt64($0) }
+    options.votersMin = votersMin
     options.requestMilliseconds = UInt64(requestMilliseconds)
     options.transport.clientConnectionsMax = clientsMax
     options.logBytesMax = UInt64(logBytesMax)
+    options.snapshotBytesPerSecond = snapshotBandwidth.map(UInt64.init)
     options.snapshotEntries = flushEntries
     let ticks = electionMilliseconds / options.tickMilliseconds
     options.raft.electionTimeoutTicksMin = ticks
@@ -107,7 +110,9 @@ struct Launcher {
     let id = await replica.status().id
     logger.info("node \(id) listens at \(replica.address)")
     tellOfStore()
-    let stopping = Task { [logger] in await Self.stop(replica, on: signals, logger) }
+    let stopping = Task { [logger, plan] in
+      await Self.stop(replica, isLeaving: plan.leavesOnStop, on: signals, logger)
+    }
     defer { stopping.cancel() }
     return await follow(replica)
   }
@@ -140,13 +145,18 @@ struct Launcher {
   }
 
   /// The first signal stops the node in order, a second one at once.
-  private static func stop(_ replica: Replica<Machine>, on signals: StopSignals, _ logger: Logger) async {
+  private static func stop(
+    _ replica: Replica<Machine>, isLeaving: Bool, on signals: StopSignals, _ logger: Logger
+  ) async {
     var isStopping = false
     for await number in signals.received {
       logger.info("stopping on \(StopSignals.name(of: number))")
-      guard !isStopping else { exit(128 + number) }
+      // Nothing is taken down in order: other threads use it still.
+      guard !isStopping else { _exit(128 + number) }
       isStopping = true
-      Task { await replica.stop() }
+      Task {
+        if isLeaving { await replica.leave() } else { await replica.stop() }
+      }
     }
   }
 
@@ -163,6 +173,7 @@ struct Launcher {
         continue
       }
       if case .storeFailed = event { status = .storeFailed }
+      if case .leaveFailed = event { status = .refused }
       for line in log.lines(for: event, at: replica.loop.milliseconds) {
         logger.log(level: line.level, "\(line.message)")
       }

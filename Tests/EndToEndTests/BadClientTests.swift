@@ -32,7 +32,7 @@ extension EndToEnd {
         (#"{"type":"get"}"#, "missing_key"), (#"{"type":"put","value":1}"#, "missing_key"),
         (#"{"type":"put","key":"k"}"#, "missing_value"), (#"{"type":"put","key":7,"value":1}"#, "bad_key"),
         (#"{"type":"get","key":"k","namespace":[]}"#, "bad_namespace"),
-        (#"{"type":"add_peer","payload":"127.0.0.1:1"}"#, "not_supported"),
+        (#"{"type":"add_peer","payload":"127.0.0.1"}"#, "bad_action"),
         (Request.put(String(repeating: "k", count: 65), "1"), "key_too_large"),
         (Request.put("k", "\"\(String(repeating: "v", count: 1_023))\""), "value_too_large"),
       ])

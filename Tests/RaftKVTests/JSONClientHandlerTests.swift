@@ -85,7 +85,7 @@ struct JSONClientHandlerTests {
           #"{"type":"delete","key":"k","namespace":"default","delete":true}"#,
           #"{"type":"delete","data":true}"#
         ),
-        (#"{"type":"peers"}"#, #"{"type":"peers","peers":[]}"#),
+        (#"{"type":"peers"}"#, #"{"type":"peers","peers":[],"roles":[],"reachable":[]}"#),
         (#"{"type":"ping"}"#, #"{"type":"ping","is_alive":true,"addr":"127.0.0.1:23411"}"#),
       ] {
         let client = try SocketClient(port: 23_411)

@@ -36,7 +36,11 @@ struct JSONProtocolTests {
       ),
       (#"{"type":"put","key":"","value":""}"#, #"{"type":"put","data":true}"#),
       (#"{"type":"get","key":""}"#, #"{"type":"get","data":{"type":"get","key":"","value":""}}"#),
-      (#"{"type":"peers"}"#, #"{"type":"peers","peers":["10.0.0.2:5000","10.0.0.3:5000"]}"#),
+      (
+        #"{"type":"peers"}"#,
+        #"{"type":"peers","peers":["10.0.0.2:5000","10.0.0.3:5000"],"roles":["voter","learner"],"#
+          + #""reachable":[false,true]}"#
+      ),
       (
         #"{"type":"ping","addr":"mine","n":1}"#,
         #"{"type":"ping","n":1,"is_alive":true,"addr":"10.0.0.2:5000"}"#
@@ -116,7 +120,27 @@ struct JSONProtocolTests {
     #expect(client.ask(#"{"type":"status"}"# + "\n").contains(#""leader":null,"#))
     #expect(
       client.ask(#"{"type":"peers"}"#)
-        == #"{"type":"peers","peers":["10.0.0.1:5000","10.0.0.2:5000","10.0.0.3:5000"]}"#)
+        == #"{"type":"peers","peers":["10.0.0.1:5000","10.0.0.2:5000","10.0.0.3:5000"],"#
+        + #""roles":["voter","voter","learner"],"reachable":[true,false,true]}"#)
+  }
+
+  @Test("a write may be part of a session, which is opened and closed")
+  func sessions() {
+    var client = TestClient()
+    client.send(
+      #"{"type":"session"}"# + "\n" + #"{"type":"put","key":"k","value":1,"session":17,"seq":1}"# + "\n")
+    #expect(
+      client.takeLines() == [#"{"type":"session","data":true,"session":17}"#, #"{"type":"put","data":true}"#])
+    client.send(
+      #"{"type":"delete","key":"k","session":17,"seq":9,"acked":7}"# + "\n"
+        + #"{"type":"session","close":17}"#)
+    #expect(
+      client.takeLines() == [#"{"type":"delete","data":true}"#, #"{"type":"session","data":true}"#])
+    #expect(
+      client.stamps == [
+        SessionStamp(session: 17, sequence: 1, lowestUnacknowledged: 1),
+        SessionStamp(session: 17, sequence: 9, lowestUnacknowledged: 8),
+      ])
   }
 
   static let refused: [(request: String, type: String, code: String)] = [
@@ -141,7 +165,15 @@ struct JSONProtocolTests {
     (#"{"type":"delete","key":"éé\u00e9"}"#, "delete", "key_too_large"),
     (#"{"type":"get","key":"k","namespace":"12345678"}"#, "get", "namespace_too_large"),
     (#"{"type":"put","key":"k","value":"123456789"}"#, "put", "value_too_large"),
-    (#"{"type":"add_peer","payload":"10.0.0.4:5000"}"#, "add_peer", "not_supported"),
+    (#"{"type":"add_peer","payload":"nowhere"}"#, "add_peer", "bad_action"),
+    (#"{"type":"add_peer"}"#, "add_peer", "bad_action"),
+    (#"{"type":"delete","key":"k","session":17}"#, "delete", "bad_session"),
+    (#"{"type":"delete","key":"k","session":17,"seq":0}"#, "delete", "bad_session"),
+    (#"{"type":"delete","key":"k","session":0,"seq":1}"#, "delete", "bad_session"),
+    (#"{"type":"delete","key":"k","session":"17","seq":1}"#, "delete", "bad_session"),
+    (#"{"type":"delete","key":"k","session":17,"seq":1.5}"#, "delete", "bad_session"),
+    (#"{"type":"delete","key":"k","session":17,"seq":3,"acked":3}"#, "delete", "bad_session"),
+    (#"{"type":"session","close":9007199254740992}"#, "session", "bad_session"),
   ]
 
   @Test(

@@ -13,6 +13,8 @@ struct TestClient {
   var now: UInt64 = 1_000
   /// Whether operations wait in ``held``.
   var isHolding = false
+  /// The places in sessions that writes have named.
+  private(set) var stamps: [SessionStamp] = []
   private(set) var held: [(number: UInt64, operation: ClientOperation)] = []
   private(set) var output: Bytes = []
   /// How many bytes of output the client has not taken.
@@ -62,9 +64,11 @@ struct TestClient {
   mutating func fail(_ error: ReplicaError, at position: Int = 0) {
     let (number, operation) = held.remove(at: position)
     switch operation {
-    case .write: connection.answer(number, with: .written(.failure(error)))
+    case .write, .writeOnce: connection.answer(number, with: .written(.failure(error)))
+    case .session: connection.answer(number, with: .session(.failure(error)))
     case .read: connection.answer(number, with: .read(.failure(error)))
     case .status: connection.answer(number, with: .status(status))
+    case .snapshot: connection.answer(number, with: .snapshot(.failure(error)))
     case .administer: connection.answer(number, with: .administered(.failure(.failed(error))))
     }
     pump()
@@ -87,10 +91,23 @@ struct TestClient {
     case .write(let command):
       let outcome = machine.apply(command, at: ApplyContext(logIndex: LogIndex(1), time: 0))
       connection.answer(number, with: .written(.success(outcome)))
+    case .writeOnce(let command, let stamp):
+      stamps.append(stamp)
+      let outcome = machine.apply(command, at: ApplyContext(logIndex: LogIndex(1), time: 0))
+      connection.answer(number, with: .written(.success(outcome)))
+    case .session(let id):
+      connection.answer(number, with: .session(.success(id == nil ? 17 : nil)))
     case .read(let query):
       connection.answer(number, with: .read(.success(machine.read(query))))
     case .status:
       connection.answer(number, with: .status(status))
+    case .snapshot(.take):
+      connection.answer(number, with: .snapshot(.failure(.notExecuted(.busy))))
+    case .snapshot(.read(let id, let offset)):
+      // A copy of seven bytes.
+      let piece = Bytes("foobar!".utf8.dropFirst(Int(min(offset, 7))))
+      connection.answer(
+        number, with: .snapshot(.success(id == 0xAB ? .piece(id: id, offset: offset, piece) : .unknown)))
     case .administer:
       connection.answer(number, with: .administered(.failure(.notLeader(address: "127.0.0.1:7002"))))
     }

@@ -114,6 +114,29 @@ struct SnapshotStoreConformance {
     #expect(try present(tested) == [5], "the newest one is the node's own")
   }
 
+  @Test(
+    "one that is held can be read until it is released, whatever is retained, and is never the node's own",
+    arguments: StoreKind.allCases)
+  func holding(_ kind: StoreKind) throws {
+    var tested = try founded(kind)
+    try tested.node.perform(.save(last: entryID(2, 2), count: 10))
+    let copy = content(2, 5, 20)
+    for _ in 0..<2 {
+      let draft = tested.node.store.beginSnapshot()
+      try draft.add(copy.bytes)
+      try tested.node.store.hold(copy.snapshot, draft)
+    }
+    try tested.node.perform(.save(last: entryID(2, 3), count: 10), .retain([]))
+    #expect(try all(of: copy, in: tested.node.store) == copy.bytes)
+    try tested.node.store.release(fingerprint: copy.snapshot.fingerprint)
+    #expect(try all(of: copy, in: tested.node.store) == copy.bytes, "it is held a second time")
+    try tested.node.store.release(fingerprint: copy.snapshot.fingerprint)
+    #expect(try all(of: copy, in: tested.node.store) == nil)
+    try tested.node.store.release(fingerprint: copy.snapshot.fingerprint)
+    #expect(try all(of: content(2, 3, 10), in: tested.node.store) != nil)
+    #expect(try all(of: content(2, 2, 10), in: tested.node.store) == nil)
+  }
+
   // MARK: - Receiving
 
   @Test(

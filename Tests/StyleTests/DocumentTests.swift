@@ -57,10 +57,16 @@ struct DocumentTests {
     names.removeAll { $0 == "--database-flag" }
     #expect(names.contains("--request-bytes-max"))
     for name in names { #expect(manual.contains("`\(name)"), "Docs/operating.md does not name \(name)") }
+    let commands = try SourceTree.paths(below: "Sources/raftnode/Operator", suffix: ".swift")
+      .map { try SourceTree.text($0) }
+    let ofCommands = commands.flatMap { $0.matches(of: /var ([a-z][A-Za-z]*)[:\s]/) }.map { match in
+      "--" + match.output.1.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
+    }
     for match in manual.matches(of: /`(--[a-z-]+)/) {
       let name = String(match.output.1)
       #expect(
-        names.contains(name) || ["--help", "--version", "--json", "--namespace"].contains(name),
+        names.contains(name) || ofCommands.contains(name)
+          || ["--help", "--version", "--generate-completion-script"].contains(name),
         "Docs/operating.md names \(name), which is no option")
     }
   }

@@ -33,6 +33,18 @@ extension Consensus {
     }
   }
 
+  /// The driver cannot send the snapshot any more that it has offered.
+  mutating func withdrawSnapshot() {
+    guard let withdrawn = snapshot else { return }
+    snapshot = nil
+    for sending in snapshotsUnderWay where sending.snapshot == withdrawn {
+      if let position = progress.position(of: sending.peer) {
+        progress.modify(position) { $0.needSnapshot() }
+      }
+    }
+    snapshotsUnderWay.removeAll { $0.snapshot == withdrawn }
+  }
+
   /// The peer needs what is compacted away: it gets the newest snapshot, as soon as there is one that the log continues.
   mutating func startSnapshot(to position: Int, into outputs: inout Outputs) {
     let peer = progress.peers[position].id

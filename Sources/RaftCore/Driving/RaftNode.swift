@@ -263,6 +263,10 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     return engine.configurations.inForce(at: index)
   }
 
+  /// The snapshot that was reported last is not there any more. Whoever receives it begins again, with the next one; whether
+  /// somebody does, ``snapshotsInUse`` tells.
+  public mutating func withdrawSnapshot() { engine.withdrawSnapshot() }
+
   /// The driver has a snapshot that can be sent to peers, now and until it reports a newer one.
   ///
   /// One that is older than the newest known, or whose end the log has been compacted or replaced beyond, may be reported

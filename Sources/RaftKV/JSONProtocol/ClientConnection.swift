@@ -233,16 +233,16 @@ public struct ClientConnection: Sendable {
 
   private func mayStart(_ operation: ClientOperation) -> Bool {
     switch operation {
-    case .write, .administer: readsRunning == 0
-    case .read: writesRunning == 0
+    case .write, .writeOnce, .session, .administer: readsRunning == 0
+    case .read, .snapshot: writesRunning == 0
     case .status: readsRunning == 0 && writesRunning == 0
     }
   }
 
   private mutating func count(_ operation: ClientOperation) {
     switch operation {
-    case .write, .administer: writesRunning += 1
-    case .read: readsRunning += 1
+    case .write, .writeOnce, .session, .administer: writesRunning += 1
+    case .read, .snapshot: readsRunning += 1
     case .status: break
     }
   }
@@ -256,8 +256,8 @@ public struct ClientConnection: Sendable {
     }
     slots[position] = .answered(template, answer)
     switch answer {
-    case .written, .administered: writesRunning -= 1
-    case .read: readsRunning -= 1
+    case .written, .session, .administered: writesRunning -= 1
+    case .read, .snapshot: readsRunning -= 1
     case .status: break
     }
   }

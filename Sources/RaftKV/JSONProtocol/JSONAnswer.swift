@@ -11,6 +11,10 @@ public enum ClientAnswer: Sendable {
   case status(ReplicaStatus)
   /// The end of a ``ClientOperation/administer(_:)``.
   case administered(Result<Void, MembershipError>)
+  /// The end of a ``ClientOperation/session(closing:)``: the name of the session that was opened.
+  case session(Result<UInt64?, ReplicaError>)
+  /// The end of a ``ClientOperation/snapshot(_:)``.
+  case snapshot(Result<SnapshotReply, ReplicaError>)
 }
 
 /// What remains of a request while it is carried out: as much as its answer needs.
@@ -41,6 +45,20 @@ extension JSONWriter {
       case .success: writeDone(template.kind)
       case .failure(let error): write(error, for: template)
       }
+    case (.session, .session(let result)):
+      switch result {
+      case .success(nil): writeDone(template.kind)
+      case .success(let id?):
+        write(raw: #"{"type":"session","data":true,"session":"#)
+        write(id)
+        write(raw: "}")
+      case .failure(let error): write(error, for: template)
+      }
+    case (.snapshot, .snapshot(let result)):
+      switch result {
+      case .success(let reply): write(reply)
+      case .failure(let error): write(error, for: template)
+      }
     case (.get, .read(let result)):
       switch result {
       case .success(.value(let value)): write(value: value, for: template)
@@ -57,6 +75,8 @@ extension JSONWriter {
       write(raw: "}")
     case (.peers, .status(let status)):
       writePeers(status)
+    case (.addPeer, .status(let status)):
+      writeKnownPeers(status)
     case (.status, .status(let status)):
       write(status)
     case (.member, .administered(let result)), (.transfer, .administered(let result)):
@@ -101,7 +121,7 @@ extension JSONWriter {
   }
 
   /// `data` is false, never a string: the clients there are take anything truthy for success.
-  private mutating func writeError(
+  mutating func writeError(
     type: Bytes, code: String, message: String, mayBeExecuted: Bool, leader: String? = nil
   ) {
     write(raw: #"{"type":"#)
@@ -148,14 +168,36 @@ extension JSONWriter {
   // MARK: - What the node knows
 
   private mutating func writePeers(_ status: ReplicaStatus) {
-    write(raw: #"{"type":"peers","peers":["#)
-    var isFirst = true
-    for member in status.members where member.address != status.leaderAddress {
-      if !isFirst { write(raw: ",") }
-      isFirst = false
-      write(member.address)
+    let others = status.members.filter { $0.address != status.leaderAddress }
+    write(raw: #"{"type":"peers","peers":"#)
+    writeList(others) { $0.write($1.address) }
+    // Lists beside the first one, in its order: clients that read a thousand bytes at once shall find everything there.
+    write(raw: #","roles":"#)
+    writeList(others) { $0.write($1.isVoter ? "voter" : "learner") }
+    write(raw: #","reachable":"#)
+    writeList(others) { $0.write($1.isReachable) }
+    write(raw: "}")
+  }
+
+  /// Nodes join by themselves, so nothing is changed, and the answer says so to those who read that far.
+  private mutating func writeKnownPeers(_ status: ReplicaStatus) {
+    write(raw: #"{"type":"add_peer","payload":"#)
+    writeList(status.members.filter { $0.address != status.address }) { $0.write($1.address) }
+    write(
+      raw:
+        #","added":false,"message":"a node joins by itself: start it with --peers naming any member; nothing was changed"}"#
+    )
+  }
+
+  private mutating func writeList<Element>(
+    _ elements: [Element], _ body: (inout JSONWriter, Element) -> Void
+  ) {
+    write(raw: "[")
+    for (position, element) in elements.enumerated() {
+      if position > 0 { write(raw: ",") }
+      body(&self, element)
     }
-    write(raw: "]}")
+    write(raw: "]")
   }
 
   private mutating func write(_ status: ReplicaStatus) {

@@ -129,10 +129,20 @@ where
     switch operation {
     case .write(let command):
       replica.propose(command, within: nil) { [weak self] in self?.answer(number, .written($0)) }
+    case .writeOnce(let command, let stamp):
+      replica.propose(command, once: stamp, within: nil) { [weak self] in self?.answer(number, .written($0)) }
+    case .session(nil):
+      replica.openSession(within: nil) { [weak self] in self?.answer(number, .session($0.map { $0 })) }
+    case .session(let id?):
+      replica.closeSession(id, within: nil) { [weak self] in
+        self?.answer(number, .session($0.map { _ in nil }))
+      }
     case .read(let query):
       replica.read(query, .linearizable, within: nil) { [weak self] in self?.answer(number, .read($0)) }
     case .status:
       answer(number, .status(replica.currentStatus))
+    case .snapshot(let request):
+      request.carryOut(on: replica) { [weak self] in self?.answer(number, .snapshot($0)) }
     case .administer(let change):
       administer(change) { [weak self] in self?.answer(number, .administered($0)) }
     }

@@ -1,15 +1,24 @@
 import RaftCore
+import RaftServer
+import RaftTransport
 
 /// What has to be done to answer a request.
 public enum ClientOperation: Hashable, Sendable {
   /// Propose a command; answered with ``ClientAnswer/written(_:)``.
   case write(KeyValueCommand)
+  /// Propose a command of a client session, which runs once however often it is sent; answered with
+  /// ``ClientAnswer/written(_:)``.
+  case writeOnce(KeyValueCommand, SessionStamp)
+  /// Open a client session, or close the one of this name; answered with ``ClientAnswer/session(_:)``.
+  case session(closing: UInt64?)
   /// Read, linearizably; answered with ``ClientAnswer/read(_:)``.
   case read(KeyValueQuery)
   /// Tell what this node knows, without asking another; answered with ``ClientAnswer/status(_:)``.
   case status
   /// Change who takes part, or who leads; answered with ``ClientAnswer/administered(_:)``.
   case administer(Administration)
+  /// Copy all data; answered with ``ClientAnswer/snapshot(_:)``.
+  case snapshot(SnapshotRequest)
 }
 
 /// What an operator changes about a cluster. Members are named by address or id.
@@ -36,6 +45,8 @@ struct JSONRequest: Hashable, Sendable {
     case addPeer = "add_peer"
     case member
     case transfer
+    case session
+    case snapshot
   }
 
   let operation: ClientOperation
@@ -52,6 +63,11 @@ struct JSONRequest: Hashable, Sendable {
     static let keep = Bytes(#""keep""#.utf8)
     static let action = Bytes(#""action""#.utf8)
     static let addr = Bytes(#""addr""#.utf8)
+    static let session = Bytes(#""session""#.utf8)
+    static let seq = Bytes(#""seq""#.utf8)
+    static let acked = Bytes(#""acked""#.utf8)
+    static let close = Bytes(#""close""#.utf8)
+    static let payload = Bytes(#""payload""#.utf8)
   }
 
   static let defaultNamespace = Bytes("default".utf8)
@@ -77,9 +93,10 @@ struct JSONRequest: Hashable, Sendable {
     guard let kind = Self.kinds.first(where: { document.text[range].elementsEqual($0.name) })?.kind else {
       throw fields.refusal(
         .unknownType,
-        "there is no such request; the types are put, get, delete, peers, ping, status, member and transfer")
+        "there is no such request; the types are put, get, delete, peers, ping, status, member, "
+          + "transfer, session and snapshot")
     }
-    operation = try fields.operation(of: kind)
+    operation = try fields.stamped(try fields.operation(of: kind))
     template = ReplyTemplate(kind: kind, document: document)
     bytes = document.text.count
   }
@@ -115,11 +132,48 @@ private struct FieldReader {
       return .administer(try administration())
     case .transfer:
       return .administer(.transfer(try text(of: JSONRequest.Field.addr, isRequired: false)))
+    case .session:
+      return .session(closing: try number(of: JSONRequest.Field.close))
+    case .snapshot:
+      return .snapshot(try SnapshotRequest(document, type: type))
     case .addPeer:
-      throw refusal(
-        .notSupported,
-        "a node joins by itself: start it with --ip and with --peers naming any member; nothing was changed")
+      let payload = try text(of: JSONRequest.Field.payload, isRequired: true) ?? ""
+      do {
+        _ = try Endpoint(payload)
+      } catch {
+        throw refusal(.badAction, "the payload is the address of a node, host:port: \(error)")
+      }
+      return .status
     }
+  }
+
+  /// Makes a write part of a session, if the request names one.
+  func stamped(_ operation: ClientOperation) throws(RequestRefusal) -> ClientOperation {
+    guard case .write(let command) = operation, let session = try number(of: JSONRequest.Field.session) else {
+      return operation
+    }
+    guard let sequence = try number(of: JSONRequest.Field.seq), sequence > 0, session > 0 else {
+      throw refusal(
+        .badSession, "a write of a session has a 'seq', which is 1 for the first one and then grows")
+    }
+    let acked = try number(of: JSONRequest.Field.acked) ?? 0
+    guard acked < sequence else {
+      throw refusal(
+        .badSession, "'acked' is \(acked), and must be less than the 'seq' of the write itself, \(sequence)")
+    }
+    return .writeOnce(
+      command, SessionStamp(session: session, sequence: sequence, lowestUnacknowledged: acked + 1))
+  }
+
+  /// A field that is a whole number from 0 to 2⁵³ - 1, which all languages read alike.
+  private func number(of name: Bytes) throws(RequestRefusal) -> UInt64? {
+    guard let range = document.value(of: name) else { return nil }
+    guard let value = UInt64(String(decoding: document.text[range], as: UTF8.self)), value < 1 << 53 else {
+      throw refusal(
+        .badSession,
+        "\(String(decoding: name, as: UTF8.self)) is a whole number from 0 to 9007199254740991")
+    }
+    return value
   }
 
   private func administration() throws(RequestRefusal) -> Administration {

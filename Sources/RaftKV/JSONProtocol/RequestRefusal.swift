@@ -34,6 +34,10 @@ struct RequestRefusal: Error, Hashable, Sendable {
     case tooManyFields = "too_many_fields"
     /// A change of the members that does not say, or not clearly, what to change.
     case badAction = "bad_action"
+    /// A session, or a place in one, that is none.
+    case badSession = "bad_session"
+    /// A snapshot, or a place in one, that is none.
+    case badSnapshot = "bad_snapshot"
     /// This version does not offer it.
     case notSupported = "not_supported"
     /// The clients of this node have it hold too much. Of a long request that is not complete yet, the connection closes.

@@ -83,24 +83,27 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
         let result = Result { () throws(StoreError) in try state.flush() }
         loop.async { handler(result.map { .flushed(through: index) }) }
       }
+    case .copy(let state):
+      bulkQueue.async { [self] in
+        let result = Result { () throws(StoreError) in
+          try DiskTask<Machine>.copy(state) { isClosing.load(ordering: .relaxed) }
+        }
+        loop.async { handler(result.map { .copied($0.0, $0.1) }) }
+      }
     case .save(let applier, let view, let configuration):
       use { store in
         store.beginSnapshot()
       } then: { [self] draft in
         guard case .success(let draft) = draft else { return }
-        draft.isBroken = { [self] in isClosing.load(ordering: .relaxed) }
-        bulkQueue.async { [self] in
-          let written = Result { () throws(StoreError) in
-            try applier.write(to: draft, configuration, reading: view)
-          }
-          loop.async { [self] in
-            use { store throws(StoreError) in
-              let snapshot = try written.get()
-              try store.save(snapshot, draft)
-              return snapshot
-            } then: { saved in
-              handler(saved.map { .saved($0) })
-            }
+        inBulk(draft) { draft throws(StoreError) in
+          try applier.write(to: draft, configuration, reading: view)
+        } then: { [self] written in
+          use { store throws(StoreError) in
+            let snapshot = try written.get()
+            try store.save(snapshot, draft)
+            return snapshot
+          } then: { saved in
+            handler(saved.map { .saved($0) })
           }
         }
       }
@@ -120,6 +123,18 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
     queue.async { [self] in
       let result = result(of: body)
       loop.async { handler(result) }
+    }
+  }
+
+  /// Writes a draft beside everything else; `then` is called on the loop.
+  func inBulk<Value: Sendable>(
+    _ draft: SnapshotDraft, _ body: @escaping @Sendable (SnapshotDraft) throws(StoreError) -> Value,
+    then handler: @escaping @Sendable (Result<Value, StoreError>) -> Void
+  ) {
+    draft.isBroken = { [self] in isClosing.load(ordering: .relaxed) }
+    bulkQueue.async { [loop] in
+      let written = Result { () throws(StoreError) in try body(draft) }
+      loop.async { handler(written) }
     }
   }
 

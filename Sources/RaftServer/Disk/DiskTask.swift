@@ -7,6 +7,8 @@ package enum DiskWorkItem: Sendable {
   case save
   /// The state, as it is by then, is to be made durable.
   case flush
+  /// Keeps a snapshot that is the files of the state.
+  case keep(Snapshot, SnapshotFolder)
   /// Stores a piece of a snapshot.
   case receive(InstallSnapshot, Bytes)
   /// Throws away what was received of a snapshot.
@@ -17,6 +19,8 @@ package enum DiskWorkItem: Sendable {
   case compact(through: LogIndex)
   /// Forgets all snapshots but these, and the node's own.
   case retain(fingerprints: [UInt64])
+  /// Forgets a snapshot that nobody is to be sent any more.
+  case withdraw(fingerprint: UInt64)
 }
 
 /// Something for the store to do. Tasks are carried out one after the other, in the order in which the driver gave them,
@@ -26,6 +30,8 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   case persist(PendingWrite, entries: ArraySlice<Entry<Bytes>>, install: Installation?)
   /// Takes a snapshot of a copy of the applier, and saves it. If it reads from a view, that tells of failures.
   case save(Applier<Machine>, MachineStateView?, IndexedConfiguration)
+  /// Copies the files of the state, to be a snapshot.
+  case copy(MachineState)
   /// Makes the state durable, which reflects everything through an index.
   case flush(MachineState, through: LogIndex)
   /// Anything else.
@@ -43,7 +49,10 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     switch self {
     case .persist(_, _, let install): install == nil ? "persist" : "install"
     case .save: "save"
+    case .copy: "copy"
     case .flush: "flush"
+    case .work(.keep): "keep"
+    case .work(.withdraw): "withdraw"
     case .work(.flush): "flush"
     case .work(.save): "save"
     case .work(.receive): "receive"
@@ -59,6 +68,7 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     switch self {
     case .persist(_, let entries, _): entries
     case .save: []
+    case .copy: []
     case .flush: []
     case .work: []
     }
@@ -68,6 +78,7 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   package var isBulk: Bool {
     switch self {
     case .save: true
+    case .copy: true
     case .flush: true
     case .persist: false
     case .work: false
@@ -97,6 +108,9 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
       let snapshot = try applier.write(to: draft, configuration, reading: view)
       try store.save(snapshot, draft)
       return .saved(snapshot)
+    case .copy(let state):
+      let (files, last) = try Self.copy(state) { false }
+      return .copied(files, last)
     case .flush(let state, let index):
       try state.flush()
       return .flushed(through: index)
@@ -115,6 +129,9 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   ) throws(StoreError) -> DiskResult<Machine> {
     switch work {
     case .save, .flush: break
+    case .keep(let snapshot, let files):
+      try store.keep(snapshot, files)
+      return .saved(snapshot)
     case .receive(let piece, let bytes):
       return .received(piece, isSound: try store.receive(piece, bytes: bytes))
     case .discard(let fingerprint): try store.discardReceived(fingerprint: fingerprint)
@@ -125,8 +142,22 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
       return .read(message, bytes)
     case .compact(let index): try store.compact(through: index)
     case .retain(let fingerprints): try store.retain(fingerprints: fingerprints)
+    case .withdraw(let fingerprint): try store.withdraw(fingerprint: fingerprint)
     }
     return .done
+  }
+
+  /// Copies the files of a state. How far it has come by then is read from the copy, never from the running applier, which
+  /// goes on meanwhile.
+  static func copy(
+    _ state: MachineState, unless isBroken: () -> Bool
+  ) throws(StoreError) -> (SnapshotFolder, EntryID) {
+    guard let files = try state.copyFiles() else { throw .failed("the state has no files") }
+    guard let last = try Applier<Machine>.progress(of: try files.state()) else {
+      throw .corrupt("a copy of the state does not say how far it has come")
+    }
+    try files.takeFingerprint(unless: isBroken)
+    return (files, last)
   }
 
   /// Reads the whole snapshot before it counts: one that this version cannot read must not take anything's place.
@@ -134,6 +165,15 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     _ install: Installation, from store: inout some LogStore & SnapshotStore
   ) throws(StoreError) -> Applier<Machine> {
     var applier = install.blank
+    if Machine.self is any StoredStateMachine.Type, let state = try store.receivedState(install.snapshot) {
+      try applier.keep(in: state)
+      guard applier.last == install.snapshot.last else {
+        throw .corrupt(
+          "the files of a snapshot that ends at entry \(install.snapshot.last) hold a state of \(applier.last)"
+        )
+      }
+      return applier
+    }
     if Machine.self is any StoredStateMachine.Type, let state = try store.newState() {
       try applier.keep(in: state)
     }
@@ -151,6 +191,8 @@ package enum DiskResult<Machine: StateMachine>: ~Copyable, Sendable {
   case persisted(DurableWrite, Installed?)
   /// A snapshot is saved.
   case saved(Snapshot)
+  /// The files of the state are copied, as it was after an entry.
+  case copied(SnapshotFolder, EntryID)
   /// The state is durable, as far as an index.
   case flushed(through: LogIndex)
   /// A piece is stored; or, if it is not sound, what was received is thrown away.
@@ -225,8 +267,11 @@ extension Applier {
   fileprivate mutating func restore(
     _ snapshot: Snapshot, from store: some SnapshotStore
   ) throws(StoreError) {
+    let state = state
     let source = SnapshotSource(snapshot) { offset, count throws(StoreError) in
-      try store.read(fingerprint: snapshot.fingerprint, offset: offset, count: count)
+      // Nothing depends on the pieces before the record of how far the state has come, which is written last.
+      state?.commit()
+      return try store.read(fingerprint: snapshot.fingerprint, offset: offset, count: count)
     }
     var reader = SnapshotReader(source)
     do throws(MalformedBytes) {

@@ -303,6 +303,8 @@ package struct Driver<Machine: StateMachine>: Sendable {
         return .flush(state, through: applier.last.index)
       }
       guard case .save = work else { return .work(work) }
+      core.disk.savingFrom = applier.last.index
+      if core.sendsFiles, let state = applier.state, state.hasFiles { return .copy(state) }
       // State and configuration are of the same instant, this one. While the log is being replaced by a snapshot there is
       // no such configuration.
       if let configuration = core.node.configuration(at: applier.last.index),
@@ -311,7 +313,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
         if core.disk.flushed == nil { core.disk.bytesSinceSnapshot = 0 }
         return .save(frozen, view, configuration)
       }
-      core.disk.isSaving = false
+      core.didNotSave()
     }
     return nil
   }
@@ -326,6 +328,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
         core.didInstall(installed.snapshot, time: applier.time)
       }
     case .saved(let snapshot): core.didSave(snapshot)
+    case .copied(let files, let last): core.didCopy(files, last)
     case .flushed(let index): core.didFlush(through: index)
     case .received(let piece, let isSound): core.didReceive(piece, isSound: isSound)
     case .read(let message, let bytes): core.send(message, with: bytes)

@@ -1,4 +1,5 @@
 import RaftCore
+import RaftStore
 import RaftTransport
 
 // What the store is to do, in which order, and what follows from its results.
@@ -11,6 +12,10 @@ struct DiskWork: Sendable {
   var bytesSinceSnapshot = 0
   /// Whether a snapshot is being taken.
   var isSaving = false
+  /// How far the state had come when that was begun, at least: the log behind it is what follows the snapshot.
+  var savingFrom: LogIndex?
+  /// Names the last snapshot that was taken as the files of a database.
+  var lastOfFiles: UInt64?
   /// Whether the state is being made durable.
   var isFlushing = false
   /// How far the state is durable; nil if the node keeps none, and starts from snapshots.
@@ -35,6 +40,7 @@ extension DriverCore {
   /// Whether there is anything for the store to do.
   mutating func hasDiskTask() -> Bool {
     if node.hasUnsavedChanges { return true }
+    if disk.newest != nil { planWithdrawal() }
     let situation = DiskSituation(
       applied: lastApplied.index, held: node.compactableIndex, snapshot: disk.newest?.last.index ?? .zero,
       flushed: disk.flushed)
@@ -53,8 +59,30 @@ extension DriverCore {
     return disk.waiting.removeFirst()
   }
 
-  mutating func didSave(_ snapshot: Snapshot) {
+  /// Whether everybody who may need a snapshot can do something with the files of a database.
+  var sendsFiles: Bool { node.configuration.members.allSatisfy { $0.store == .durable } }
+
+  /// The files of the state are copied, as it was after the entry `last`.
+  mutating func didCopy(_ files: SnapshotFolder, _ last: EntryID) {
+    // While it was made, the log may have been replaced by a snapshot that reaches further.
+    guard node.term(at: last.index) == last.term, let configuration = node.configuration(at: last.index)
+    else { return didNotSave() }
+    disk.lastOfFiles = files.fingerprint
+    disk.waiting.append(
+      .keep(
+        Snapshot(
+          last: last, configuration: configuration, bytes: files.bytes, fingerprint: files.fingerprint),
+        files))
+  }
+
+  /// A snapshot could not be taken now.
+  mutating func didNotSave() {
     disk.isSaving = false
+    disk.savingFrom = nil
+  }
+
+  mutating func didSave(_ snapshot: Snapshot) {
+    didNotSave()
     // The log may have been replaced meanwhile by a snapshot that reaches further.
     if node.term(at: snapshot.last.index) == snapshot.last.term { offer(snapshot) }
   }
@@ -93,6 +121,11 @@ extension DriverCore {
     effects.report(.snapshotInstalled(at: snapshot.last.index))
   }
 
+  /// Has those pieces read that may go to their peers now.
+  mutating func sendPacedPieces() {
+    while let piece = pacing.next(at: now.ticks) { disk.waiting.append(.read(piece)) }
+  }
+
   /// A piece of a snapshot for a peer, with its bytes.
   mutating func send(_ message: Message, with bytes: Bytes?) {
     // The transfer may be over, and the snapshot gone.
@@ -116,6 +149,18 @@ extension DriverCore {
   }
 
   // MARK: - When
+
+  /// Forgets the newest snapshot when it is of no use any more: it takes room, and the node does not start from it.
+  private mutating func planWithdrawal() {
+    guard let newest = disk.newest, disk.flushed != nil || !disk.keepsLogBehindSnapshot else { return }
+    let isUnfit =
+      newest.last.index < node.baseIndex || (newest.fingerprint == disk.lastOfFiles && !sendsFiles)
+    let isWanted = node.wantsSnapshot || node.snapshotsInUse.contains(newest)
+    guard isUnfit || !isWanted else { return }
+    node.withdrawSnapshot()
+    disk.newest = nil
+    disk.waiting.append(.withdraw(fingerprint: newest.fingerprint))
+  }
 
   /// Has a snapshot taken if the log behind the last one has grown enough, or a peer waits for one.
   private mutating func planSnapshot() {
@@ -173,6 +218,8 @@ extension DriverCore {
       target = max(target, LogIndex(applied.rawValue - min(applied.rawValue, left)))
       isWorthwhile = true
     }
+    // What follows a snapshot that is being taken: it could be sent to nobody without.
+    if let from = disk.savingFrom, node.appliedBytes <= options.logBytesMax { target = min(target, from) }
     if let flushed = disk.flushed {
       target = min(target, flushed)
     } else if disk.keepsLogBehindSnapshot {

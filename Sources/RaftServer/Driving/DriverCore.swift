@@ -65,6 +65,9 @@ struct DriverCore: Sendable {
   // Reads.
   var reads: ReadBatches
 
+  /// Pieces of snapshots that are to go to peers.
+  var pacing: SnapshotPacing
+
   // Peers and what was last reported of them.
   var links = LinkTable()
   var reportedRole = ReplicaRole.learner
@@ -93,6 +96,8 @@ struct DriverCore: Sendable {
     outputs = Outputs(isTracing: isTracing)
     disk = DiskWork(newest: recovered.snapshot, keepsLogBehindSnapshot: keepsLogBehindSnapshot)
     reads = ReadBatches(boot: boot)
+    pacing = SnapshotPacing(
+      bytesPerSecond: options.snapshotBytesPerSecond, tickMilliseconds: options.tickMilliseconds)
     node = try RaftNode(id: id, recovered: recovered, options: options.raft, seed: seed, now: now.ticks)
     node.advance(to: now.ticks, into: &outputs)
   }
@@ -110,6 +115,7 @@ struct DriverCore: Sendable {
       reportLeftBehind()
     }
     expireStaleForwards()
+    sendPacedPieces()
   }
 
   /// The instant that lies so far ahead; after the default time for a request if nil.
@@ -193,6 +199,7 @@ struct DriverCore: Sendable {
     if requests.count > 0 || links.hasUnreportedSilence || !heldForwards.isEmpty {
       deadline = min(deadline, nextDeadlineCheck)
     }
+    if !pacing.waiting.isEmpty { deadline = now.ticks + 1 }
     if let forwardsExpire { deadline = min(deadline, forwardsExpire) }
     if canAskForReads, let readDeadline = reads.nextDeadline { deadline = min(deadline, readDeadline) }
     return max(deadline, now.ticks + 1)
@@ -210,11 +217,12 @@ struct DriverCore: Sendable {
         effects.write(to: message.to, .consensus) {
           MessageCodec.writeFrame(message, entries: entries, boot: boot, into: &$0)
         }
-      case .installSnapshot: disk.waiting.append(.read(message))
+      case .installSnapshot: pacing.add(message)
       default:
         effects.write(to: message.to, .consensus) { MessageCodec.writeFrame(message, boot: boot, into: &$0) }
       }
     }
+    sendPacedPieces()
     for outcome in outputs.reads { reads.settle(outcome, now: now.ticks) }
     effects.trace(outputs.events)
     outputs.removeAll()

@@ -85,7 +85,7 @@ package struct Applier<Machine: StateMachine>: Sendable {
 
 extension Applier {
   /// The only version of the encoding that there is so far.
-  private static var format: UInt8 { 1 }
+  static var format: UInt8 { 1 }
 
   /// Everything that later entries depend on: the last entry applied, time, sessions, and the machine. What the snapshot
   /// stands for is written *in* it, so that it cannot be taken for another one's.
@@ -135,7 +135,7 @@ extension Applier {
 
 extension Applier {
   /// How far the state has come; the sessions stand beside it, one by one.
-  private static var progressKey: Bytes { [1] }
+  static var progressKey: Bytes { [1] }
   private static var sessionMark: UInt8 { 2 }
 
   /// Keeps everything in `state` from now on, beginning with what is there.

@@ -134,8 +134,13 @@ final class SnapshotSource: @unchecked Sendable {
   private(set) var failure: StoreError?
 
   /// Reads `snapshot`; `read` gives the bytes from an offset on, so many.
-  init(_ snapshot: Snapshot, read: @escaping (UInt64, Int) throws(StoreError) -> Bytes?) {
-    bytes = snapshot.bytes
+  convenience init(_ snapshot: Snapshot, read: @escaping (UInt64, Int) throws(StoreError) -> Bytes?) {
+    self.init(bytes: snapshot.bytes, read: read)
+  }
+
+  /// Reads so many bytes.
+  init(bytes: UInt64, read: @escaping (UInt64, Int) throws(StoreError) -> Bytes?) {
+    self.bytes = bytes
     self.read = read
   }
 

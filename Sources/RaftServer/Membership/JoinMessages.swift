@@ -6,6 +6,25 @@ extension FrameKind {
   static let join = FrameKind(rawValue: 19)
   /// The member's answer.
   static let joinReply = FrameKind(rawValue: 20)
+  /// A member asks the leader to be removed.
+  static let leave = FrameKind(rawValue: 21)
+  /// A node is told that it is no member any more.
+  static let removed = FrameKind(rawValue: 22)
+}
+
+/// What a node is told that its cluster has removed, and that may have missed it.
+///
+/// It is believed only if the configuration is as new as what the node itself knows: a member that lags behind knows a
+/// configuration in which a new member is not there *yet*.
+struct RemovedNotice: ByteCodable, Hashable {
+  /// Where the committed configuration stands that does not hold the node.
+  var index: LogIndex
+
+  init(index: LogIndex) { self.index = index }
+
+  func encode(into writer: inout ByteWriter) { writer.write(index.rawValue) }
+
+  init(from reader: inout ByteReader) throws(MalformedBytes) { index = LogIndex(try reader.readUInt64()) }
 }
 
 /// What a newcomer says of itself.

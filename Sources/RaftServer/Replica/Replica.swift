@@ -198,6 +198,15 @@ public final class Replica<Machine: StateMachine>: Sendable {
     }
   }
 
+  /// Has this replica removed from its cluster, and then stops it, as ``stop()``; ``ReplicaEvent/left(_:)`` tells that it
+  /// worked. Without a leader that does it within ``ReplicaOptions/leaveMilliseconds``, or if it is the only voter, it is
+  /// stopped all the same, and remains a member: ``ReplicaEvent/leaveFailed(reason:)``.
+  public func leave() async {
+    await withCheckedContinuation { done in
+      loop.async { [self] in host.leave { done.resume() } }
+    }
+  }
+
   // MARK: - Sessions
 
   /// Opens a client session, in which a command that ended as `.unknown` can be sent again without running twice.
@@ -253,6 +262,45 @@ public final class Replica<Machine: StateMachine>: Sendable {
           guard case .outcome(let outcome) = result else { return .failure(.unknown(.sessionExpired)) }
           return .success(outcome)
         })
+    }
+  }
+
+  /// Runs a command of a session once, as ``ClientSession`` does, for callers that number their commands themselves. To
+  /// be called on ``loop``, which calls back; with `.unknown(.sessionExpired)` if the session is not open any more, or the
+  /// command was acknowledged before.
+  public func propose(
+    _ command: Machine.Command, once stamp: SessionStamp, within milliseconds: UInt64?,
+    then handler: @escaping (Result<Machine.Outcome, ReplicaError>) -> Void
+  ) {
+    host.write(.command, session: stamp, operation: command.encoded(), within: milliseconds) { result in
+      handler(
+        result.flatMap { result in
+          guard case .outcome(let outcome) = result else { return .failure(.unknown(.sessionExpired)) }
+          return .success(outcome)
+        })
+    }
+  }
+
+  /// Opens a client session, whose name is given to `handler`. To be called on ``loop``, which calls back.
+  public func openSession(
+    within milliseconds: UInt64?, then handler: @escaping (Result<UInt64, ReplicaError>) -> Void
+  ) {
+    host.write(.openSession, session: .none, operation: [], within: milliseconds) { result in
+      handler(
+        result.flatMap { result in
+          guard case .opened(let id) = result else { return .failure(.unknown(.sessionExpired)) }
+          return .success(id)
+        })
+    }
+  }
+
+  /// Closes a client session: the cluster forgets it. To be called on ``loop``, which calls back.
+  public func closeSession(
+    _ id: UInt64, within milliseconds: UInt64?, then handler: @escaping (Result<Void, ReplicaError>) -> Void
+  ) {
+    let stamp = SessionStamp(session: id, sequence: 0, lowestUnacknowledged: 0)
+    host.write(.closeSession, session: stamp, operation: [], within: milliseconds) {
+      handler($0.map { _ in })
     }
   }
 

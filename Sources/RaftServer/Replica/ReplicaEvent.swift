@@ -28,6 +28,16 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case configurationChanged(Configuration)
   /// The node was removed from its cluster.
   case removed(from: ClusterID?)
+  /// The node has left its cluster, as it was told to.
+  case left(ClusterID?)
+  /// The node stops without having left its cluster.
+  case leaveFailed(reason: String)
+  /// This leader removes a member that is not heard from.
+  case removingAbsent(address: String, milliseconds: UInt64)
+  /// A member is not heard from, and this leader would remove it if that left enough voters.
+  case absentKept(address: String, reason: String)
+  /// A member was found at another address than its cluster knows, and the cluster is told.
+  case moved(from: String, to: String)
   /// The node plays another part.
   case roleChanged(ReplicaRole, term: Term)
   /// Another leader is known, or none.
@@ -80,6 +90,12 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
     case .configurationChanged(let configuration): configuration.words
     case .removed(let cluster):
       "this node was removed from cluster \(cluster.map { "\($0)" } ?? "it was in")"
+    case .left(let cluster): "left cluster \(cluster.map { "\($0)" } ?? "it was in")"
+    case .leaveFailed(let reason): "stopping without having left the cluster: \(reason)"
+    case .removingAbsent(let address, let milliseconds):
+      "removing \(address): not heard from for \(milliseconds / 1_000) seconds"
+    case .absentKept(let address, let reason): "\(address) is not heard from, and stays a member: \(reason)"
+    case .moved(let former, let address): "the member at \(former) is at \(address) now"
     case .roleChanged(let role, let term): "now \(role.rawValue) in term \(term)"
     case .leaderChanged(let address?, let term): "\(address) leads term \(term)"
     case .leaderChanged(nil, let term): "no leader known in term \(term)"

@@ -4,46 +4,6 @@ import RaftTransport
 
 // How nodes come and go: the shell around ``Founding``, ``Admission`` and ``Newcomers``.
 
-/// What a host knows of the nodes around it.
-struct Neighbourhood: Sendable {
-  /// Nodes to which a connection stands that this node has dialed, by address.
-  private(set) var linked: [RemotePeer] = []
-  /// Newcomers that have asked this node.
-  var newcomers = Newcomers()
-  /// Where the leader was said to be, while this node is in no cluster.
-  var leaderAddress: String?
-  /// Where else members may be: written down before the last stop.
-  var remembered: [String] = []
-  /// Addresses of former members, which are told that they were removed, and until when, in milliseconds.
-  var leaving: [(address: String, until: UInt64)] = []
-  /// Whether this node asks until it votes.
-  var isJoining = false
-  /// How often it has asked.
-  var attempts = 0
-  /// The configuration that was acted upon last.
-  var seen: Configuration?
-  /// Whether the node was a member by ``seen``.
-  var wasMember = false
-
-  /// How often a newcomer asks, in milliseconds.
-  static let askMilliseconds: UInt64 = 200
-  /// How long former members are still dialed, in milliseconds.
-  static let farewellMilliseconds: UInt64 = 5_000
-
-  mutating func up(_ peer: RemotePeer) {
-    down(peer.address)
-    let place = linked.firstIndex { $0.address > peer.address } ?? linked.count
-    linked.insert(peer, at: place)
-  }
-
-  mutating func down(_ address: String) { linked.removeAll { $0.address == address } }
-
-  /// Whether the node that answers at the member's address is the member.
-  func isProven(_ member: Member) -> Bool {
-    linked.contains { $0.address == member.address && $0.node == member.id }
-  }
-}
-
 extension ReplicaHost {
   /// Keeps connections to everybody who has to be reached, and no others.
   func refreshPeers() {
@@ -53,6 +13,9 @@ extension ReplicaHost {
     addresses += around.newcomers.addresses(now: now)
     around.leaving.removeAll { $0.until <= now }
     addresses += around.leaving.map(\.address)
+    addresses += around.movedAddresses(now: now)
+    // Where the others were at the first start may be where they are again, if this node has no better idea.
+    if driver != nil, around.isLost { addresses += around.given }
     if driver == nil || around.isJoining {
       addresses += around.remembered + [around.leaderAddress].compactMap { $0 }
     }
@@ -67,10 +30,12 @@ extension ReplicaHost {
       let until = loop.milliseconds + Neighbourhood.farewellMilliseconds
       around.leaving += gone.map { ($0.address, until) }
       around.seen = configuration
+      around.isMoving = configuration.member(identity.node).map { $0.address != address } ?? false
       refreshPeers()
       report(.configurationChanged(configuration))
       rememberMembers(configuration)
     }
+    noticeLeader()
     let isMember = configuration.member(identity.node) != nil
     if isMember { around.wasMember = true }
     if around.isJoining, configuration.voters.contains(identity.node), isCommitted(configuration) {
@@ -78,7 +43,7 @@ extension ReplicaHost {
     }
     if around.wasMember, !isMember, !around.isJoining, isCommitted(configuration) {
       around.wasMember = false
-      report(.removed(from: identity.cluster))
+      didLeave()
     }
   }
 
@@ -92,7 +57,7 @@ extension ReplicaHost {
     }
   }
 
-  private func isCommitted(_ configuration: Configuration) -> Bool {
+  func isCommitted(_ configuration: Configuration) -> Bool {
     guard let node = driver?.node else { return false }
     return node.configuration(at: node.commitIndex)?.configuration == configuration
   }
@@ -118,7 +83,7 @@ extension ReplicaHost {
     send(JoinRequest(member: own), .join, to: target.node)
   }
 
-  private func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to node: NodeID) {
+  func send<Body: ByteCodable>(_ body: Body, _ kind: FrameKind, to node: NodeID) {
     var writer = ByteWriter()
     let header = FrameHeader(
       kind: kind, trafficClass: .consensus, target: node, sender: identity.node, boot: identity.boot)
@@ -224,7 +189,8 @@ extension ReplicaHost {
   }
 
   /// Begins a change. Returns why it cannot be begun; it is for the newcomer to ask again.
-  private func begin(_ changes: [ConfigurationChange]) -> ConfigurationChangeError? {
+  @discardableResult
+  func begin(_ changes: [ConfigurationChange]) -> ConfigurationChangeError? {
     var obstacle: ConfigurationChangeError?
     _ = withDriver { driver in
       do throws(ConfigurationChangeError) {

@@ -31,10 +31,6 @@ struct OpenedStore<Machine: StateMachine>: Sendable {
         guard known.cluster != nil else {
           throw .corrupt("there is a log, and no cluster to which it belongs")
         }
-        guard known.address == address else {
-          throw .failed(
-            "it belongs to the node at \(known.address); started as \(address), the others would not find it")
-        }
       }
       // A founder that did not hear of its cluster before it stopped is a member all the same.
       identity = NodeIdentity(
@@ -97,6 +93,7 @@ extension ReplicaHost {
       through: through, entries: applied.distance(to: through), beganAt: start, reportedAt: loop.milliseconds)
     let members = driver?.node.configuration.members.map(\.address) ?? []
     report(.resumed(cluster: cluster, members: members, applied: applied, through: through))
+    around.resumed()
     noticeConfiguration()
     if around.isJoining { askToJoin() }
     scheduleFlush()

@@ -42,7 +42,13 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   var founded: Founded?
   private(set) var isStopped = false
   /// Whether it is stopping: what is under way is finished, and nothing new is taken.
-  private var isDraining = false
+  private(set) var isDraining = false
+  /// Who waits for this node to have left its cluster.
+  var departure: Departure?
+  var absenceTimer: LoopTimer?
+  /// Copies of the state for those who asked.
+  var held = HeldSnapshots()
+  var heldTimer: LoopTimer?
 
   private var writeHandlers: [UInt64: WriteHandler] = [:]
   private var readHandlers: [UInt64: ReadHandler] = [:]
@@ -83,6 +89,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     transport = DispatchTransport(loop: loop, options: options.transport, seed: self.random.next())
     self.hint = hint
     around.remembered = remembered
+    around.given = peers.filter { $0 != address }
     around.isJoining = opened.recovered != nil && opened.identity.isJoining
   }
 
@@ -97,6 +104,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     try transport.listen(on: endpoint)
     refreshPeers()
     proceedWithFounding()
+    watchForAbsence()
   }
 
   // MARK: - Requests
@@ -383,6 +391,9 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     isStopped = true
     timer?.cancel()
     joinTimer?.cancel()
+    absenceTimer?.cancel()
+    heldTimer?.cancel()
+    departure?.timer?.cancel()
     driver?.endAll()
     sendAll()
     let completions = driver?.takeCompletions() ?? []
@@ -403,6 +414,10 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 // MARK: - What the sockets report
 
 extension ReplicaHost: TransportDelegate {
+  func inboundUp(_ peer: RemotePeer, class trafficClass: TrafficClass) {
+    if trafficClass == .consensus { noticeCaller(peer) }
+  }
+
   func linkUp(_ peer: RemotePeer, class trafficClass: TrafficClass) {
     if trafficClass == .consensus { around.up(peer) }
     if founding != nil {
@@ -415,6 +430,7 @@ extension ReplicaHost: TransportDelegate {
     if trafficClass == .consensus { tellFounded(peer) }
     _ = withDriver { $0.linkUp(peer.node, trafficClass) }
     answerNewcomers()
+    if trafficClass == .consensus { meet(peer) }
   }
 
   func linkDown(address: String, node: NodeID?, class trafficClass: TrafficClass, reason: String) {
@@ -435,6 +451,8 @@ extension ReplicaHost: TransportDelegate {
     case .founded: return receiveFounded(frame)
     case .join: return receiveJoin(frame)
     case .joinReply: return receiveJoinReply(frame)
+    case .leave: return receiveLeave(frame)
+    case .removed: return receiveRemoved(frame)
     default: break
     }
     _ = withDriver { $0.receive(frame, from: peer) }

@@ -34,10 +34,20 @@ public struct ReplicaOptions: Hashable, Sendable {
   public var snapshotEntries = 100_000
   /// After so many payload bytes of applied entries such a node takes a snapshot; 1 or more. Default 64 MiB.
   public var snapshotBytes = 64 << 20
+  /// How many bytes of snapshots this node sends to others in a second, to all of them together, at most; nil, the default,
+  /// for no limit. At least 65,536.
+  public var snapshotBytesPerSecond: UInt64?
   /// A silent member is reported as unreachable after this many milliseconds, 1 or more. Default 1,000.
   public var unreachableMilliseconds: UInt64 = 1_000
   /// How long a leader that stops waits for another to take over, in milliseconds, 1 or more. Default 2,000.
   public var handoverMilliseconds: UInt64 = 2_000
+  /// How long a node that leaves waits until it is removed, in milliseconds, 1 or more. Default 10,000.
+  public var leaveMilliseconds: UInt64 = 10_000
+  /// A leader removes members that it has not heard from for this many milliseconds, 1,000 or more; nil, the default, to
+  /// leave that to operators. See ``AbsencePolicy``.
+  public var removeAbsentMilliseconds: UInt64?
+  /// Absent voters are not removed if fewer voters than this would be left, 1 or more. Default 3.
+  public var votersMin = 3
   /// The most client sessions; opening one more closes the one used longest ago. The same on all nodes. Default 10,000.
   public var sessionsMax = 10_000
   /// The most unacknowledged commands of one session. The same on all nodes. Default 1,024.
@@ -63,9 +73,16 @@ public struct ReplicaOptions: Hashable, Sendable {
       ("logBytesMax", Int(clamping: logBytesMax)), ("logEntriesMax", logEntriesMax),
       ("snapshotEntries", snapshotEntries), ("snapshotBytes", snapshotBytes),
       ("handoverMilliseconds", Int(clamping: handoverMilliseconds)), ("sessionsMax", sessionsMax),
+      ("leaveMilliseconds", Int(clamping: leaveMilliseconds)), ("votersMin", votersMin),
       ("sessionOutcomesMax", sessionOutcomesMax),
     ] where value < 1 {
       faults.append("\(name) is \(value) and must be at least 1")
+    }
+    if let removeAbsentMilliseconds, removeAbsentMilliseconds < 1_000 {
+      faults.append("removeAbsentMilliseconds is \(removeAbsentMilliseconds) and must be at least 1000")
+    }
+    if let snapshotBytesPerSecond, snapshotBytesPerSecond < 65_536 {
+      faults.append("snapshotBytesPerSecond is \(snapshotBytesPerSecond) and must be at least 65536")
     }
     if retainedEntries < 0 { faults.append("retainedEntries is \(retainedEntries) and must not be negative") }
     // A message of one large command, or of many small ones, must fit into a frame, or no follower ever takes it.

@@ -68,22 +68,65 @@ extension DurableStore: SnapshotStore {
   public mutating func receive(_ piece: InstallSnapshot, bytes: Bytes) throws(StoreError) -> Bool {
     if piece.offset == 0 {
       try dropReception()
-      lastGeneration += 1
-      reception = (lastGeneration, SnapshotReception(piece))
+      reception = try beginReception(piece, FolderReception.isMeant(by: bytes))
     }
-    guard let generation = reception?.generation, reception?.progress.continues(with: piece, bytes) == true
-    else {
+    guard let receiving = reception, receiving.progress.continues(with: piece, bytes) else {
       try dropReception()
       return false
     }
+    var isSound = true
     try change { stores throws(StoreError) in
-      try Self.put(
-        bytes, generation: generation, offset: piece.offset, stores.pieceBytesMax, into: &stores.data)
+      if let files = receiving.files {
+        isSound = try files.add(bytes)
+      } else {
+        try Self.put(
+          bytes, generation: receiving.generation, offset: piece.offset, stores.pieceBytesMax,
+          into: &stores.data)
+      }
     }
     reception?.progress.add(bytes)
-    guard let progress = reception?.progress, progress.isComplete, !progress.isSound else { return true }
-    try dropReception()
-    return false
+    if isSound, reception?.progress.isComplete == true { isSound = try finishReception() }
+    if !isSound { try dropReception() }
+    return isSound
+  }
+
+  private mutating func beginReception(
+    _ piece: InstallSnapshot, _ isOfFiles: Bool
+  ) throws(StoreError) -> Reception {
+    if isOfFiles, let home = states as? any FileStateHome {
+      return Reception(progress: SnapshotReception(piece), files: try home.receive(bytes: piece.bytes))
+    }
+    lastGeneration += 1
+    return Reception(progress: SnapshotReception(piece), generation: lastGeneration)
+  }
+
+  /// Everything is there. Returns whether it is what was announced.
+  private mutating func finishReception() throws(StoreError) -> Bool {
+    guard let receiving = reception, receiving.progress.isSound else { return false }
+    guard let files = receiving.files else { return true }
+    try change { stores throws(StoreError) in
+      stores.reception?.folder = try files.finish(fingerprint: receiving.progress.fingerprint)
+    }
+    return reception?.folder != nil
+  }
+
+  /// Keeps a snapshot that is the files of a state.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func keep(_ snapshot: Snapshot, _ files: SnapshotFolder) throws(StoreError) {
+    try expectNoFailure()
+    folders.append((files, snapshot))
+  }
+
+  /// A state that holds what was received of a snapshot, if that is the files of one.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func receivedState(_ snapshot: Snapshot) throws(StoreError) -> MachineState? {
+    guard let home = states as? any FileStateHome, let folder = reception?.folder,
+      reception?.progress.fingerprint == snapshot.fingerprint
+    else { return nil }
+    lastState += 1
+    return MachineState(try home.open(lastState, sharing: folder), generation: lastState)
   }
 
   /// Throws away what was received of a snapshot.
@@ -97,6 +140,9 @@ extension DurableStore: SnapshotStore {
   ///
   /// - Throws: ``StoreError/corrupt(_:)`` if they are damaged.
   public func read(fingerprint: UInt64, offset: UInt64, count: Int) throws(StoreError) -> Bytes? {
+    if let folder = folder(of: fingerprint) {
+      return offset + UInt64(count) <= folder.bytes ? try folder.read(at: offset, count) : nil
+    }
     guard let generation = generation(of: fingerprint) else { return nil }
     var content: Bytes = []
     let end = offset + UInt64(count)
@@ -122,6 +168,34 @@ extension DurableStore: SnapshotStore {
       try remove(generation: former.generation)
     }
     kept.removeAll { !fingerprints.contains($0.snapshot.fingerprint) }
+    folders.removeAll { !fingerprints.contains($0.snapshot.fingerprint) }
+  }
+
+  /// Forgets a snapshot that nobody is to be sent any more.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func withdraw(fingerprint: UInt64) throws(StoreError) {
+    folders.removeAll { $0.snapshot.fingerprint == fingerprint }
+    for former in kept where former.snapshot.fingerprint == fingerprint {
+      try remove(generation: former.generation)
+    }
+    kept.removeAll { $0.snapshot.fingerprint == fingerprint }
+  }
+
+  /// Holds a snapshot until it is released.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func hold(_ snapshot: Snapshot, _ draft: SnapshotDraft) throws(StoreError) {
+    try expectNoFailure()
+    held.append((draft.generation, snapshot))
+  }
+
+  /// Forgets one held snapshot of this fingerprint.
+  ///
+  /// - Throws: ``StoreError``.
+  public mutating func release(fingerprint: UInt64) throws(StoreError) {
+    guard let place = held.firstIndex(where: { $0.snapshot.fingerprint == fingerprint }) else { return }
+    try remove(generation: held.remove(at: place).generation)
   }
 
   /// Lets the received snapshot take the place of snapshot and log, in the batch that is being gathered.
@@ -134,7 +208,11 @@ extension DurableStore: SnapshotStore {
     if states == nil {
       makeCurrent(snapshot, generation: received.generation)
     } else {
-      kept.append((received.generation, snapshot))
+      if let folder = received.folder {
+        folders.append((folder, snapshot))
+      } else {
+        kept.append((received.generation, snapshot))
+      }
       base.state = lastState
     }
     base.base = snapshot.last
@@ -185,8 +263,16 @@ extension DurableStore: SnapshotStore {
 
   private func generation(of fingerprint: UInt64) -> UInt64? {
     if base.snapshot?.fingerprint == fingerprint { return base.generation }
-    if let former = kept.first(where: { $0.snapshot.fingerprint == fingerprint }) { return former.generation }
-    return reception?.progress.fingerprint == fingerprint ? reception?.generation : nil
+    if let former = (kept + held).first(where: { $0.snapshot.fingerprint == fingerprint }) {
+      return former.generation
+    }
+    guard let reception, reception.files == nil else { return nil }
+    return reception.progress.fingerprint == fingerprint ? reception.generation : nil
+  }
+
+  private func folder(of fingerprint: UInt64) -> SnapshotFolder? {
+    if let former = folders.first(where: { $0.snapshot.fingerprint == fingerprint }) { return former.folder }
+    return reception?.progress.fingerprint == fingerprint ? reception?.folder : nil
   }
 
   /// Stores bytes of a snapshot, in pieces that are not too long.
@@ -205,7 +291,7 @@ extension DurableStore: SnapshotStore {
   private mutating func dropReception() throws(StoreError) {
     guard let dropped = reception else { return }
     reception = nil
-    try remove(generation: dropped.generation)
+    if dropped.files == nil { try remove(generation: dropped.generation) }
   }
 
   private mutating func remove(generation: UInt64) throws(StoreError) {

@@ -26,7 +26,11 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   // Snapshots besides the one that the base record names.
   /// Former snapshots that are kept because they are being sent.
   var kept: [(generation: UInt64, snapshot: Snapshot)] = []
-  var reception: (generation: UInt64, progress: SnapshotReception)?
+  /// Snapshots that are held to be read, for those who ask for a copy.
+  var held: [(generation: UInt64, snapshot: Snapshot)] = []
+  /// Snapshots that are the files of a state.
+  var folders: [(folder: SnapshotFolder, snapshot: Snapshot)] = []
+  var reception: Reception?
   var lastGeneration: UInt64 = 0
   /// Where states of the state machine lie; nil if it starts from snapshots.
   let states: (any StateHome)?

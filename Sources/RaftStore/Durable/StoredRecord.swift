@@ -45,6 +45,8 @@ enum StoredKey {
     return (number(in: key, at: 5), number(in: key, at: 13))
   }
 
+  static func isPiece(_ key: Bytes) -> Bool { key.starts(with: self.key(.piece, [])) }
+
   private static func key(_ table: Table, _ numbers: [UInt64]) -> Bytes {
     var key: Bytes = []
     key.reserveCapacity(5 + 8 * numbers.count)

@@ -14,6 +14,8 @@ public struct MemoryLogStore: LogStore, SnapshotStore, Sendable {
   private var head = 0
   /// The newest one last.
   private var snapshots: [(snapshot: Snapshot, bytes: Bytes)] = []
+  /// Held to be read, for those who ask for a copy.
+  private var held: [(snapshot: Snapshot, bytes: Bytes)] = []
   private var reception: (progress: SnapshotReception, bytes: Bytes)?
 
   /// An empty store.
@@ -132,9 +134,24 @@ extension MemoryLogStore {
     snapshots.append((snapshot, bytes))
   }
 
+  /// Holds a snapshot until it is released.
+  public mutating func hold(_ snapshot: Snapshot, _ draft: SnapshotDraft) {
+    held.append((snapshot, draft.content?.bytes ?? []))
+  }
+
+  /// Forgets one held snapshot of this fingerprint.
+  public mutating func release(fingerprint: UInt64) {
+    if let place = held.firstIndex(where: { $0.snapshot.fingerprint == fingerprint }) {
+      held.remove(at: place)
+    }
+  }
+
   /// Keeps a piece of a snapshot.
   public mutating func receive(_ piece: InstallSnapshot, bytes: Bytes) -> Bool {
-    if piece.offset == 0 { reception = (SnapshotReception(piece), []) }
+    if piece.offset == 0 {
+      // Files of a database are nothing that this store could give a state machine; the leader finds that out, too.
+      reception = FolderReception.isMeant(by: bytes) ? nil : (SnapshotReception(piece), [])
+    }
     guard reception?.progress.continues(with: piece, bytes) == true else {
       reception = nil
       return false
@@ -153,11 +170,16 @@ extension MemoryLogStore {
 
   /// The bytes `[offset, offset + count)` of a snapshot; nil if there is no such snapshot, or it is shorter.
   public func read(fingerprint: UInt64, offset: UInt64, count: Int) -> Bytes? {
-    let saved = snapshots.last { $0.snapshot.fingerprint == fingerprint }?.bytes
+    let saved = (snapshots + held).last { $0.snapshot.fingerprint == fingerprint }?.bytes
     guard let bytes = saved ?? (reception?.progress.fingerprint == fingerprint ? reception?.bytes : nil),
       offset <= UInt64(bytes.count), count <= bytes.count - Int(offset)
     else { return nil }
     return Bytes(bytes[Int(offset)..<(Int(offset) + count)])
+  }
+
+  /// Forgets a snapshot that nobody is to be sent any more.
+  public mutating func withdraw(fingerprint: UInt64) {
+    snapshots.removeAll { $0.snapshot.fingerprint == fingerprint }
   }
 
   /// Forgets every snapshot but the newest one and those with one of these fingerprints.

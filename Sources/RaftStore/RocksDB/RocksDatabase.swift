@@ -17,6 +17,8 @@ package final class RocksDatabase: @unchecked Sendable {
   private let batch: OpaquePointer
   private let lock = Mutex(())
   private let folder: (any Sendable)?
+  /// Where copies of its files go; nil if none are made.
+  let copies: CopyFolders?
   /// Whether the folder goes when it is not used any more.
   private let isLeaving = Mutex(false)
 
@@ -26,6 +28,8 @@ package final class RocksDatabase: @unchecked Sendable {
     var hasLog: Bool
     var cacheBytes: Int
     var writeBufferBytes: Int
+    /// Whether nothing is to be changed: what only stands in the log is read into memory.
+    var isReadOnly = false
 
     package init(hasLog: Bool, cacheBytes: Int, writeBufferBytes: Int) {
       self.hasLog = hasLog
@@ -35,10 +39,17 @@ package final class RocksDatabase: @unchecked Sendable {
   }
 
   /// Opens a database, or makes one; `folder` stays locked as long as it is open.
-  package init(
+  package convenience init(
     at path: String, _ settings: Options, holding folder: (any Sendable)? = nil
   ) throws(StoreError) {
+    try self.init(at: path, settings, holding: folder, nil)
+  }
+
+  init(
+    at path: String, _ settings: Options, holding folder: (any Sendable)?, _ copies: CopyFolders?
+  ) throws(StoreError) {
     self.folder = folder
+    self.copies = copies
     let (hasLog, cacheBytes, writeBufferBytes) = (
       settings.hasLog, settings.cacheBytes, settings.writeBufferBytes
     )
@@ -71,7 +82,20 @@ package final class RocksDatabase: @unchecked Sendable {
     }
     reading = rocksdb_readoptions_create()
     batch = rocksdb_writebatch_create()
-    handle = try Self.open(path, options)
+    handle = try settings.isReadOnly ? Self.openToRead(path, options) : Self.open(path, options)
+  }
+
+  private static func openToRead(
+    _ path: String, _ options: OpaquePointer
+  ) throws(StoreError) -> OpaquePointer {
+    if let missing = try LogFiles(in: path).missing {
+      throw .corrupt("the file \(missing) is missing: put it back, or replace this member")
+    }
+    var fault: UnsafeMutablePointer<CChar>?
+    guard let handle = rocksdb_open_for_read_only(options, path, 0, &fault) else {
+      throw error(fault, "opening", path)
+    }
+    return handle
   }
 
   private static func open(_ path: String, _ options: OpaquePointer) throws(StoreError) -> OpaquePointer {

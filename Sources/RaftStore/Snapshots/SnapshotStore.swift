@@ -21,6 +21,11 @@ public protocol SnapshotStore {
   /// - Throws: ``StoreError``. The node must stop then.
   mutating func save(_ snapshot: Snapshot, _ draft: SnapshotDraft) throws(StoreError)
 
+  /// Keeps a snapshot that is the files of a state, to be sent to others.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func keep(_ snapshot: Snapshot, _ files: SnapshotFolder) throws(StoreError)
+
   /// The state of the state machine as it was found, to be asked for once, after ``LogStore/recover()``; nil if this store
   /// keeps snapshots alone.
   ///
@@ -32,6 +37,12 @@ public protocol SnapshotStore {
   ///
   /// - Throws: ``StoreError``. The node must stop then.
   mutating func newState() throws(StoreError) -> MachineState?
+
+  /// A state that holds what was received of a snapshot, all of it, and takes the place of the other one when that is
+  /// installed; nil if what was received is a stream of values, to be put into a ``newState()``.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func receivedState(_ snapshot: Snapshot) throws(StoreError) -> MachineState?
 
   /// Stores a piece of a snapshot that another node sends. It need not be durable yet. A piece at offset 0 begins anew.
   ///
@@ -49,8 +60,24 @@ public protocol SnapshotStore {
   /// - Throws: ``StoreError/corrupt(_:)`` if they are damaged.
   func read(fingerprint: UInt64, offset: UInt64, count: Int) throws(StoreError) -> Bytes?
 
-  /// Forgets every snapshot but the node's own and those with one of these fingerprints.
+  /// Forgets every snapshot but the node's own and those with one of these fingerprints; those that are held stay.
   mutating func retain(fingerprints: [UInt64]) throws(StoreError)
+
+  /// Forgets a snapshot that nobody is to be sent any more, unless the node starts from it after a crash.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func withdraw(fingerprint: UInt64) throws(StoreError)
+
+  /// Holds a snapshot that was written completely, until it is released: to be read, and for nothing else. It need not be
+  /// durable.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func hold(_ snapshot: Snapshot, _ draft: SnapshotDraft) throws(StoreError)
+
+  /// Forgets one held snapshot of this fingerprint.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  mutating func release(fingerprint: UInt64) throws(StoreError)
 }
 
 extension SnapshotStore {
@@ -62,6 +89,25 @@ extension SnapshotStore {
     try draft.add(bytes)
     try save(snapshot, draft)
   }
+
+  /// Saves it, so that it counts as one of the node's own.
+  public mutating func hold(_ snapshot: Snapshot, _ draft: SnapshotDraft) throws(StoreError) {
+    try save(snapshot, draft)
+  }
+
+  /// Does nothing: what was saved goes when it is not retained.
+  public mutating func release(fingerprint: UInt64) throws(StoreError) {}
+
+  /// Refuses: the store has no files.
+  public mutating func keep(_ snapshot: Snapshot, _ files: SnapshotFolder) throws(StoreError) {
+    throw .failed("this store keeps no files")
+  }
+
+  /// Nil: the store receives streams of values alone.
+  public mutating func receivedState(_ snapshot: Snapshot) throws(StoreError) -> MachineState? { nil }
+
+  /// Does nothing: the snapshot goes when it is not retained.
+  public mutating func withdraw(fingerprint: UInt64) throws(StoreError) {}
 
   /// Nil: the store keeps snapshots alone.
   public mutating func openState() throws(StoreError) -> MachineState? { nil }

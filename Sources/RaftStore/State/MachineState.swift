@@ -83,6 +83,18 @@ public final class MachineState: @unchecked Sendable {
     attempt { device throws(StoreError) in try device.view() }.map(MachineStateView.init)
   }
 
+  /// Whether the files of the device can be a snapshot.
+  package var hasFiles: Bool { (device as? RocksDatabase)?.copies != nil }
+
+  /// Copies the files of the device, on any thread: what they hold is the state after some commit, not before the last one
+  /// that was made before the call. Nil if there are none.
+  ///
+  /// - Throws: ``StoreError``.
+  package func copyFiles() throws(StoreError) -> SnapshotFolder? {
+    guard let database = device as? RocksDatabase, let copies = database.copies else { return nil }
+    return try copies.copy(database)
+  }
+
   /// Whether nothing was ever committed.
   package var isEmpty: Bool {
     var isEmpty = true

@@ -38,3 +38,12 @@ public protocol StateHome: Sendable {
   /// Removes every other generation; those that are still used, when they are not any more.
   func removeAll(but generation: UInt64) throws(StoreError)
 }
+
+/// A home whose states are databases: their files are snapshots.
+protocol FileStateHome: StateHome {
+  /// Opens a generation that is not there yet, with the files of a snapshot.
+  func open(_ generation: UInt64, sharing files: SnapshotFolder) throws(StoreError) -> any StateDevice
+
+  /// Begins to receive the files of a snapshot, so many bytes with their list.
+  func receive(bytes: UInt64) throws(StoreError) -> FolderReception
+}

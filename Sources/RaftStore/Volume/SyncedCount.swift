@@ -19,6 +19,17 @@ final class SyncedCount: Sendable {
     }
   }
 
+  /// Looks at the file, and does not change it.
+  ///
+  /// - Throws: ``StoreError`` if it cannot be opened.
+  init(reading folder: String) throws(StoreError) {
+    path = "\(folder)/SYNCED"
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw .failed("the file \(path) cannot be opened: \(String(cString: strerror(errno)))")
+    }
+  }
+
   deinit { close(descriptor) }
 
   /// The number; 0 if none was noted, or it cannot be read.

@@ -38,15 +38,16 @@ public enum Volume {
     try VolumeFolder.syncFolder(options.path)
     return DurableStore(
       consensus: RocksBackend(consensus, in: folder), data: RocksBackend(snapshots, in: folder),
-      states: keepsState ? StateFolders(in: folder, options) : nil, isSynced: options.isSynced,
+      states: keepsState ? try StateFolders(in: folder, options) : nil, isSynced: options.isSynced,
       synced: options.isSynced ? try SyncedCount(in: options.path) : nil)
   }
 }
 
 /// The states of a node's state machine, each in a database of its own: `data-1`, and so on.
-private final class StateFolders: StateHome {
+private final class StateFolders: FileStateHome {
   private let folder: VolumeFolder
   private let options: VolumeOptions
+  private let copies: CopyFolders
   private let open = Mutex<[(generation: UInt64, database: Weak)]>([])
 
   /// Does not keep a database open.
@@ -54,9 +55,10 @@ private final class StateFolders: StateHome {
     weak var database: RocksDatabase?
   }
 
-  init(in folder: VolumeFolder, _ options: VolumeOptions) {
+  init(in folder: VolumeFolder, _ options: VolumeOptions) throws(StoreError) {
     self.folder = folder
     self.options = options
+    copies = try CopyFolders(in: folder)
   }
 
   private func path(of generation: UInt64) -> String { "\(folder.path)/data-\(generation)" }
@@ -65,11 +67,18 @@ private final class StateFolders: StateHome {
     let database = try RocksDatabase(
       at: path(of: generation),
       .init(hasLog: false, cacheBytes: options.cacheBytes, writeBufferBytes: options.writeBufferBytes),
-      holding: folder)
+      holding: folder, copies)
     try VolumeFolder.syncFolder(folder.path)
     open.withLock { $0.append((generation, Weak(database: database))) }
     return database
   }
+
+  func open(_ generation: UInt64, sharing files: SnapshotFolder) throws(StoreError) -> any StateDevice {
+    try files.share(as: path(of: generation))
+    return try open(generation)
+  }
+
+  func receive(bytes: UInt64) throws(StoreError) -> FolderReception { try copies.receive(bytes: bytes) }
 
   func removeAll(but generation: UInt64) throws(StoreError) {
     let used = open.withLock { open in

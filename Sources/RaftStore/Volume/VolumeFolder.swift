@@ -23,6 +23,44 @@ final class VolumeFolder: @unchecked Sendable {
     try Self.checkMark(path)
   }
 
+  /// Locks a folder as it is, without changing anything in it.
+  ///
+  /// - Throws: ``VolumeRefusal`` if it is no volume, or in use.
+  init(reading path: String) throws(VolumeRefusal) {
+    self.path = path
+    lock = try Self.takeLock(reading: path)
+  }
+
+  private static func takeLock(reading path: String) throws(VolumeRefusal) -> Int32 {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw .noVolume("the folder \(path) cannot be read: \(reason)") }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw .noVolume("\(path) is no folder") }
+    let text: String?
+    do { text = try contents(of: "\(path)/VOLUME") } catch { throw .noVolume("\(error)") }
+    guard let text else {
+      throw .noVolume("\(path) holds no file VOLUME: it is not a folder of a node with a database")
+    }
+    let line = text.prefix { $0 != "\n" }
+    guard line.hasPrefix(mark), let number = Int(line.dropFirst(mark.count)) else {
+      throw .noVolume("\(path)/VOLUME does not say what \(path) is")
+    }
+    guard number == format else {
+      throw .noVolume("\(path) is of format \(number), and this version reads format \(format)")
+    }
+    // A volume that was never opened, or was copied without the file, has nobody in it.
+    let descriptor = open("\(path)/LOCK", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+      throw .noVolume("the file \(path)/LOCK cannot be opened: \(reason)")
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let owner = owner(in: descriptor)
+      close(descriptor)
+      throw .inUse("\(path) is in use by \(owner): stop the node first")
+    }
+    return descriptor
+  }
+
   deinit { close(lock) }
 
   private static func makeFolder(_ path: String) throws(StoreError) {
@@ -46,19 +84,23 @@ final class VolumeFolder: @unchecked Sendable {
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .failed("the file \(file) cannot be opened: \(reason)") }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      var buffer = [UInt8](repeating: 0, count: 32)
-      let count = read(descriptor, &buffer, buffer.count)
-      let owner = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self).prefix { $0.isNumber }
+      let owner = owner(in: descriptor)
       close(descriptor)
       throw .failed(
-        "\(path) is in use by "
-          + (owner.isEmpty ? "another process" : "process \(owner)")
-          + ": a folder belongs to one node; name another one, or stop that process")
+        "\(path) is in use by \(owner): a folder belongs to one node; name another one, or stop that process")
     }
     // Who holds the lock is only told, never relied on.
     let owner = "\(getpid())\n"
     if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, owner, owner.utf8.count, 0) }
     return descriptor
+  }
+
+  /// Who says that he holds the lock.
+  private static func owner(in descriptor: Int32) -> String {
+    var buffer = [UInt8](repeating: 0, count: 32)
+    let count = read(descriptor, &buffer, buffer.count)
+    let owner = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self).prefix { $0.isNumber }
+    return owner.isEmpty ? "another process" : "process \(owner)"
   }
 
   /// Reads the mark, or writes it into an empty folder.
@@ -143,4 +185,48 @@ final class VolumeFolder: @unchecked Sendable {
   }
 
   private static var reason: String { String(cString: strerror(errno)) }
+}
+
+/// Why the folder of a stopped node cannot be looked at, or changed, by hand.
+package enum VolumeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+  /// It is not a volume, or not one of this version.
+  case noVolume(String)
+  /// A process holds it.
+  case inUse(String)
+  /// What it holds does not allow what was asked for.
+  case unfit(String)
+  /// The environment failed.
+  case failed(String)
+
+  package var description: String {
+    switch self {
+    case .noVolume(let reason), .inUse(let reason), .unfit(let reason), .failed(let reason): reason
+    }
+  }
+}
+
+// For those who only look.
+extension VolumeFolder {
+  static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// How many files lie in a folder, and how many bytes they have; what is in folders below does not count.
+  static func sizes(in path: String) throws(StoreError) -> (count: Int, bytes: UInt64) {
+    var (count, bytes) = (0, UInt64(0))
+    for name in try names(in: path) {
+      var status = stat()
+      guard lstat("\(path)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      count += 1
+      bytes += UInt64(max(0, status.st_size))
+    }
+    return (count, bytes)
+  }
+
+  /// How many writes were synced, if that is noted.
+  static func syncedCount(in path: String) -> UInt64? {
+    guard access("\(path)/SYNCED", F_OK) == 0 else { return nil }
+    return try? SyncedCount(reading: path).value
+  }
 }

@@ -65,8 +65,9 @@ enum NodeLink {
           message: error["message"] as? String ?? "no reason given",
           outcome: error["outcome"] as? String ?? "unknown", leader: error["leader"] as? String))
     }
-    let text = String(decoding: answer, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    return NodeReply(text: text, fields: fields)
+    // Answers may be long, and to look for all kinds of white space would take most of the time.
+    let line = answer[..<((answer.lastIndex { $0 > 0x20 } ?? -1) + 1)]
+    return NodeReply(text: String(decoding: line, as: UTF8.self), fields: fields)
   }
 
   /// Sends bytes, and gives back what comes before the connection ends.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import RaftStore
 
 /// What all commands that ask a node have in common.
 struct NodeOptions: ParsableArguments {
@@ -34,6 +35,9 @@ extension OperatorCommand {
     } catch let error as NodeError {
       StandardError.write("raftnode: \(error)")
       throw ArgumentParser.ExitCode(error.status.rawValue)
+    } catch let refusal as VolumeRefusal {
+      StandardError.write("raftnode: \(refusal)")
+      throw ArgumentParser.ExitCode(refusal.status.rawValue)
     } catch let status as ArgumentParser.ExitCode {
       throw status
     } catch {

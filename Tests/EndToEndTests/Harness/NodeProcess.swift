@@ -29,6 +29,11 @@ final class NodeProcess: Sendable {
 
   var address: String { port.address }
 
+  /// Where it keeps its data; nil if it was not told to.
+  var volume: String? {
+    arguments.firstIndex(of: "--volume").flatMap { $0 + 1 < arguments.count ? arguments[$0 + 1] : nil }
+  }
+
   /// The process that runs now, or ran last.
   var process: ChildProcess { child.withLock { $0 } }
 

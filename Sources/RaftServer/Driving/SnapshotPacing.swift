@@ -1,0 +1,41 @@
+import RaftCore
+
+/// Lets pieces of snapshots go no faster than a limit, so that they leave room for everything else on the way.
+///
+/// The pieces to all peers together keep to it. A piece goes as soon as those before it are paid for; what was not used is
+/// made up for, up to a tenth of a second, or the coarse grain of the ticks would cost a part of what is allowed.
+struct SnapshotPacing: Sendable {
+  /// The limit; nil for none.
+  private let bytesPerSecond: UInt64?
+  private let tickMilliseconds: UInt64
+  /// Pieces that wait, in order; at most one for each peer.
+  private(set) var waiting: [Message] = []
+  /// When the pieces that went are paid for, in microseconds.
+  private var paidAt: UInt64 = 0
+
+  private static let slackMicroseconds: UInt64 = 100_000
+
+  init(bytesPerSecond: UInt64?, tickMilliseconds: Int) {
+    self.bytesPerSecond = bytesPerSecond
+    self.tickMilliseconds = UInt64(max(1, tickMilliseconds))
+  }
+
+  /// Takes a piece that is to go to a peer. One that the peer is still waiting for is not asked for twice.
+  mutating func add(_ piece: Message) {
+    waiting.removeAll { $0.to == piece.to }
+    waiting.append(piece)
+  }
+
+  /// The next piece that may go now; nil if there is none.
+  mutating func next(at now: Ticks) -> Message? {
+    guard let piece = waiting.first else { return nil }
+    guard let bytesPerSecond, case .installSnapshot(let content) = piece.body else {
+      return waiting.removeFirst()
+    }
+    let microseconds = now.rawValue * tickMilliseconds * 1_000
+    guard paidAt <= microseconds else { return nil }
+    let idleSince = microseconds - min(microseconds, Self.slackMicroseconds)
+    paidAt = max(paidAt, idleSince) + UInt64(content.count) * 1_000_000 / bytesPerSecond
+    return waiting.removeFirst()
+  }
+}

@@ -1,0 +1,82 @@
+import RaftCore
+import RaftTransport
+
+/// What a host knows of the nodes around it.
+struct Neighbourhood: Sendable {
+  /// Nodes to which a connection stands that this node has dialed, by address.
+  private(set) var linked: [RemotePeer] = []
+  /// Newcomers that have asked this node.
+  var newcomers = Newcomers()
+  /// Where the leader was said to be, while this node is in no cluster.
+  var leaderAddress: String?
+  /// Where else members may be: written down before the last stop.
+  var remembered: [String] = []
+  /// Addresses of former members, which are told that they were removed, and until when, in milliseconds.
+  var leaving: [(address: String, until: UInt64)] = []
+  /// Members that were heard from at another address than the configuration says, and until when that is believed, in
+  /// milliseconds.
+  private(set) var moved: [(node: NodeID, address: String, until: UInt64)] = []
+  /// The peers that the node was started with.
+  var given: [String] = []
+  /// Whether the configuration has another address for this node.
+  var isMoving = false
+  /// Whether no leader was known when that was last looked at.
+  var isLost = true
+  /// Whether this node asks until it votes.
+  var isJoining = false
+  /// How often it has asked.
+  var attempts = 0
+  /// The configuration that was acted upon last.
+  var seen: Configuration?
+  /// Whether the node was a member by ``seen``.
+  var wasMember = false
+
+  /// How often a newcomer asks, in milliseconds.
+  static let askMilliseconds: UInt64 = 200
+  /// How long former members are still dialed, in milliseconds.
+  static let farewellMilliseconds: UInt64 = 5_000
+
+  /// How long an address is tried that a member was heard from, in milliseconds.
+  static let movedMilliseconds: UInt64 = 10_000
+  /// How many former members and other addresses are tried at a time: strangers must not make a node dial without end.
+  static let triedMax = 64
+
+  /// A store was found that belongs to a member: whether it still is one has to show.
+  mutating func resumed() { wasMember = true }
+
+  /// A member is, or was, at this address.
+  mutating func heard(_ node: NodeID, at address: String, now: UInt64) {
+    moved.removeAll { $0.node == node || $0.until <= now }
+    guard moved.count < Self.triedMax else { return }
+    moved.append((node, address, now + Self.movedMilliseconds))
+  }
+
+  /// It cannot be where it says.
+  mutating func forgetMove(of node: NodeID) { moved.removeAll { $0.node == node } }
+
+  /// Where members may be besides the addresses of the configuration.
+  mutating func movedAddresses(now: UInt64) -> [String] {
+    moved.removeAll { $0.until <= now }
+    return moved.map(\.address)
+  }
+
+  /// Takes note of a node that is no member any more, and is to be told.
+  mutating func dismiss(_ address: String, now: UInt64) {
+    leaving.removeAll { $0.address == address || $0.until <= now }
+    guard leaving.count < Self.triedMax else { return }
+    leaving.append((address, now + Self.farewellMilliseconds))
+  }
+
+  mutating func up(_ peer: RemotePeer) {
+    down(peer.address)
+    let place = linked.firstIndex { $0.address > peer.address } ?? linked.count
+    linked.insert(peer, at: place)
+  }
+
+  mutating func down(_ address: String) { linked.removeAll { $0.address == address } }
+
+  /// Whether the node that answers at the member's address is the member.
+  func isProven(_ member: Member) -> Bool {
+    linked.contains { $0.address == member.address && $0.node == member.id }
+  }
+}
