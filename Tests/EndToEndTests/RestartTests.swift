@@ -64,18 +64,5 @@ extension EndToEnd {
       #expect(second.log.contains(folder.path))
       #expect(try first.ask(Request.put("k", "1")).isSuccess)
     }
-
-    @Test("are refused with one line when they are started at another address")
-    func otherAddress() async throws {
-      let folder = try TemporaryFolder()
-      defer { folder.remove() }
-      let options = StoreChoice.database.options(volume: folder.path)
-      let first = try NodeProcess(at: try Port(), options: options)
-      try first.awaitLeader()
-      try first.end(by: SIGTERM)
-      let second = try NodeProcess(at: try Port(), options: options)
-      #expect(try second.process.awaitEnd() == .exited(74))
-      #expect(second.log.contains("belongs to the node at \(first.address)"), "\(second.log)")
-    }
   }
 }
