@@ -18,6 +18,7 @@ extension LaunchPlan {
     options.logBytesMax = UInt64(logBytesMax)
     options.snapshotBytesPerSecond = snapshotBandwidth.map(UInt64.init)
     options.snapshotEntries = flushEntries
+    options.stateBytes = writeBufferBytes
     let ticks = electionMilliseconds / options.tickMilliseconds
     options.raft.electionTimeoutTicksMin = ticks
     options.raft.electionTimeoutTicksMax = 2 * ticks

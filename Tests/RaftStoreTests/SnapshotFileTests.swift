@@ -96,7 +96,7 @@ struct SnapshotFileTests {
     #expect(throws: VolumeRefusal.self) {
       try RestoredVolume.make(at: broken, last: applied, identity) { state throws(StoreError) in
         state.put([1], for: [2])
-        state.commit()
+        state.spill()
         throw .failed("the power fails")
       }
     }

@@ -26,7 +26,7 @@ final class SnapshotFolderTests {
   ) throws -> (files: SnapshotFolder, snapshot: Snapshot) {
     let state = try #require(try store.openState())
     for number in 0..<200 { state.put(Bytes(repeating: UInt8(number), count: 3_000), for: [UInt8(number)]) }
-    state.commit()
+    state.spill()
     let files = try #require(try state.copyFiles())
     try files.takeFingerprint { false }
     return (files, described(files.bytes, files.fingerprint))

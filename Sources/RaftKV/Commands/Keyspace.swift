@@ -12,6 +12,8 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
   public var time: UInt64
   /// The index of the log that changes are made at: the version of what they store.
   public var logIndex: UInt64
+  /// Nothing expires earlier than this. Only saves looking: what is removed, and when, does not depend on it.
+  private var nothingExpiresBefore: UInt64 = 0
 
   /// What `backend` holds, at a moment.
   public init(backend: Backend, time: UInt64 = 0, logIndex: UInt64 = 0) {
@@ -59,7 +61,10 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
     let oldExpiry = old.flatMap(StoredValue.Header.init)?.expiry
     if oldExpiry != value.expiry {
       if let oldExpiry { backend.delete(KeyLayout.expiryKey(at: oldExpiry, of: stored)) }
-      if let expiry = value.expiry { backend.put([], for: KeyLayout.expiryKey(at: expiry, of: stored)) }
+      if let expiry = value.expiry {
+        backend.put([], for: KeyLayout.expiryKey(at: expiry, of: stored))
+        nothingExpiresBefore = min(nothingExpiresBefore, expiry)
+      }
     }
     if old == nil { add(1, to: namespace) }
     var value = value
@@ -140,14 +145,20 @@ extension Keyspace {
   /// - Returns: How many were removed, at most `limit`.
   @discardableResult
   public mutating func reclaimExpired(limit: Int) -> Int {
-    guard limit > 0 else { return 0 }
+    guard limit > 0, time >= nothingExpiresBefore else { return 0 }
     var expired: [Bytes] = []
+    var next = UInt64.max
     let range = KeyLayout.expiries
     backend.scan(from: range.lower, to: range.upper) { key, _ in
-      guard let (expiry, stored) = KeyLayout.splitExpiryKey(key), expiry <= time else { return false }
+      guard let (expiry, stored) = KeyLayout.splitExpiryKey(key) else { return false }
+      guard expiry <= time, expired.count < limit else {
+        next = expiry
+        return false
+      }
       expired.append(stored)
-      return expired.count < limit
+      return true
     }
+    nothingExpiresBefore = next
     for stored in expired {
       guard let (namespace, key) = KeyLayout.split(stored) else { continue }
       remove(namespace: namespace, key: key)

@@ -18,6 +18,9 @@ struct SetOptions {
   private(set) var persists = false
   private var deadline: (word: String, amount: Bytes)?
 
+  /// Whether it matters what stands there before.
+  var asksForPresence: Bool { onlyIfAbsent || onlyIfPresent || keepsExpiry }
+
   /// Reads the arguments from `first` on.
   init(_ call: CommandCall, from first: Int, allowing command: Command) throws(CommandError) {
     var index = first

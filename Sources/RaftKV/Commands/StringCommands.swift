@@ -73,7 +73,7 @@ extension CommandInterpreter {
     let options = try SetOptions(call, from: 3, allowing: .set)
     let expiry = try options.expiry(for: call, at: store.time)
     let old = options.returnsOld ? try string(call.key, call, store) : nil
-    let found = store.header(namespace: call.namespace, key: call.key)
+    let found = options.asksForPresence ? store.header(namespace: call.namespace, key: call.key) : nil
     let answer: Reply = options.returnsOld ? old.map { .bulk($0.payload) } ?? .null : .ok
     if options.onlyIfAbsent && found != nil || options.onlyIfPresent && found == nil {
       return options.returnsOld ? answer : .null

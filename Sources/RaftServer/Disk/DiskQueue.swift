@@ -19,6 +19,9 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
   private let queue: DispatchQueue
   /// For what takes long.
   private let bulkQueue = DispatchQueue(label: "raftnode.bulk", qos: .utility)
+  /// For writing what has changed of the state: nothing that takes longer shall hold that up, because it is in memory
+  /// until then.
+  private let stateQueue = DispatchQueue(label: "raftnode.state", qos: .utility)
   /// Whether what takes long is to be broken off.
   private let isClosing = Atomic(false)
 
@@ -78,10 +81,10 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
     then handler: @escaping @Sendable (consuming Result<DiskResult<Machine>, StoreError>) -> Void
   ) {
     switch consume task {
-    case .flush(let state, let index):
-      bulkQueue.async { [loop] in
-        let result = Result { () throws(StoreError) in try state.flush() }
-        loop.async { handler(result.map { .flushed(through: index) }) }
+    case .flush(let state, let sealed, let index):
+      stateQueue.async { [loop] in
+        let result = Result { () throws(StoreError) in try state.flush(sealed) }
+        loop.async { handler(result.map { .flushed(state, through: index) }) }
       }
     case .copy(let state):
       bulkQueue.async { [self] in

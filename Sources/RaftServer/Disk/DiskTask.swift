@@ -32,8 +32,8 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
   case save(Applier<Machine>, MachineStateView?, IndexedConfiguration)
   /// Copies the files of the state, to be a snapshot.
   case copy(MachineState)
-  /// Makes the state durable, which reflects everything through an index.
-  case flush(MachineState, through: LogIndex)
+  /// Writes what has changed of the state, which reflects everything through an index, and makes it durable.
+  case flush(MachineState, MachineState.Sealed, through: LogIndex)
   /// Anything else.
   case work(DiskWorkItem)
 
@@ -111,9 +111,9 @@ package enum DiskTask<Machine: StateMachine>: ~Copyable, Sendable {
     case .copy(let state):
       let (files, last) = try Self.copy(state) { false }
       return .copied(files, last)
-    case .flush(let state, let index):
-      try state.flush()
-      return .flushed(through: index)
+    case .flush(let state, let sealed, let index):
+      try state.flush(sealed)
+      return .flushed(state, through: index)
     case .work(let work):
       return try Self.perform(work, on: &store)
     }
@@ -194,7 +194,7 @@ package enum DiskResult<Machine: StateMachine>: ~Copyable, Sendable {
   /// The files of the state are copied, as it was after an entry.
   case copied(SnapshotFolder, EntryID)
   /// The state is durable, as far as an index.
-  case flushed(through: LogIndex)
+  case flushed(MachineState, through: LogIndex)
   /// A piece is stored; or, if it is not sound, what was received is thrown away.
   case received(InstallSnapshot, isSound: Bool)
   /// The bytes for a message; nil if there is no such snapshot any more.
@@ -270,7 +270,7 @@ extension Applier {
     let state = state
     let source = SnapshotSource(snapshot) { offset, count throws(StoreError) in
       // Nothing depends on the pieces before the record of how far the state has come, which is written last.
-      state?.commit()
+      state?.spill()
       return try store.read(fingerprint: snapshot.fingerprint, offset: offset, count: count)
     }
     var reader = SnapshotReader(source)

@@ -189,6 +189,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
       settleProposals(by: entry.id, effect)
     }
     applier.commit()
+    core.disk.recentBytes = applier.state?.recentBytes ?? 0
     core.didApply(through: applier.last, time: applier.time)
   }
 
@@ -300,11 +301,14 @@ package struct Driver<Machine: StateMachine>: Sendable {
     }
     while let work = core.takeWork() {
       if case .flush = work, let state = applier.state {
-        return .flush(state, through: applier.last.index)
+        core.disk.recentBytes = 0
+        return .flush(state, state.seal(), through: applier.last.index)
       }
       guard case .save = work else { return .work(work) }
-      core.disk.savingFrom = applier.last.index
-      if core.sendsFiles, let state = applier.state, state.hasFiles { return .copy(state) }
+      // Files are those of what is flushed.
+      let hasFiles = core.sendsFiles && applier.state?.hasFiles == true
+      core.disk.savingFrom = hasFiles ? core.disk.flushed : applier.last.index
+      if hasFiles, let state = applier.state { return .copy(state) }
       // State and configuration are of the same instant, this one. While the log is being replaced by a snapshot there is
       // no such configuration.
       if let configuration = core.node.configuration(at: applier.last.index),
@@ -329,7 +333,9 @@ package struct Driver<Machine: StateMachine>: Sendable {
       }
     case .saved(let snapshot): core.didSave(snapshot)
     case .copied(let files, let last): core.didCopy(files, last)
-    case .flushed(let index): core.didFlush(through: index)
+    case .flushed(let state, let index):
+      state.didFlush()
+      core.didFlush(through: index)
     case .received(let piece, let isSound): core.didReceive(piece, isSound: isSound)
     case .read(let message, let bytes): core.send(message, with: bytes)
     case .done: break

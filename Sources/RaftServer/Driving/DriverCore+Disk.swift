@@ -18,6 +18,8 @@ struct DiskWork: Sendable {
   var lastOfFiles: UInt64?
   /// Whether the state is being made durable.
   var isFlushing = false
+  /// About how much memory changes of the state take that nobody writes to its device yet.
+  var recentBytes = 0
   /// How far the state is durable; nil if the node keeps none, and starts from snapshots.
   var flushed: LogIndex?
   /// The newest snapshot that the store holds of this node's own.
@@ -165,6 +167,8 @@ extension DriverCore {
   /// Has a snapshot taken if the log behind the last one has grown enough, or a peer waits for one.
   private mutating func planSnapshot() {
     guard !disk.isSaving, isSnapshotDue else { return }
+    // Files are those of what is flushed: nothing is gained by those that somebody has got already.
+    if let flushed = disk.flushed, sendsFiles, flushed <= disk.newest?.last.index ?? .zero { return beginFlush() }
     disk.isSaving = true
     disk.waiting.append(.save)
   }
@@ -178,14 +182,18 @@ extension DriverCore {
       || disk.bytesSinceSnapshot >= options.snapshotBytes
   }
 
-  /// Has the state made durable when the log behind what is durable of it has grown enough: so much is applied again after a
-  /// crash.
+  /// Has the state made durable when the log behind what is durable of it has grown enough, so much of which is applied again
+  /// after a crash; or when what has changed takes as much memory as it may.
   private mutating func planFlush() {
-    guard let flushed = disk.flushed, !disk.isFlushing, lastApplied.index > flushed else { return }
-    guard
+    guard let flushed = disk.flushed,
       flushed.distance(to: lastApplied.index) >= options.snapshotEntries
-        || disk.bytesSinceSnapshot >= options.snapshotBytes
+        || disk.bytesSinceSnapshot >= options.snapshotBytes || disk.recentBytes >= options.stateBytes
     else { return }
+    beginFlush()
+  }
+
+  private mutating func beginFlush() {
+    guard let flushed = disk.flushed, !disk.isFlushing, lastApplied.index > flushed else { return }
     disk.isFlushing = true
     disk.bytesSinceSnapshot = 0
     disk.waiting.append(.flush)

@@ -173,8 +173,11 @@ struct DriverCore: Sendable {
   }
 
   /// The next committed entries to be applied.
+  ///
+  /// None while as much waits to be written to the state's device as is being written to it: it waits in memory.
   mutating func takeCommitted() -> (after: LogIndex, through: LogIndex)? {
-    node.takeCommitted(bytesMax: options.applyBytesMax)
+    guard !disk.isFlushing || disk.recentBytes < 2 * options.stateBytes else { return nil }
+    return node.takeCommitted(bytesMax: options.applyBytesMax)
   }
 
   /// Committed entries were applied, the last of them at `last`.

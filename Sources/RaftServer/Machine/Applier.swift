@@ -193,7 +193,6 @@ extension Applier {
       }
       state.setOwn(record, for: key)
     }
-    state.commit()
   }
 
   /// A copy that later changes do not touch, for another thread; nil if the state cannot be read.

@@ -14,7 +14,7 @@ extension Applier {
     var pending: Bytes = []
     let source = SnapshotSource(bytes: head.bytes) { _, count throws(StoreError) in
       // Nothing depends on the pieces before the record of how far the state has come, which is written last.
-      state.commit()
+      state.spill()
       do throws(VolumeRefusal) {
         while pending.count < count, let next = try file.next() { pending += next }
       } catch {

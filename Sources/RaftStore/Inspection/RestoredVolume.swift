@@ -49,8 +49,6 @@ package enum RestoredVolume {
     var store = try Volume.open(VolumeOptions(path: path), keepsState: true)
     guard try store.recover() == nil, let state = try store.newState() else { throw .notEmpty }
     try fill(state)
-    state.commit()
-    if let failure = state.failure { throw failure }
     try state.flush()
     try store.setIdentity(identity)
     try store.found(

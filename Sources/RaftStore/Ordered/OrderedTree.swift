@@ -25,6 +25,12 @@ struct OrderedTree<Value: Sendable>: Sendable {
 
     func copy() -> Node { Node(keys: keys, values: values, children: children) }
 
+    func replaceValue(at position: Int, by value: Value) -> Value {
+      let former = values[position]
+      values[position] = value
+      return former
+    }
+
     /// The first position whose key is not less than `key`, and whether it is equal.
     func position(of key: Bytes) -> (position: Int, isFound: Bool) {
       var low = 0
@@ -79,7 +85,9 @@ struct OrderedTree<Value: Sendable>: Sendable {
 
   // MARK: - Changing
 
-  mutating func insert(_ value: Value, for key: Bytes) {
+  /// Sets the value of a key. Returns what it was before; nil if it is new.
+  @discardableResult
+  mutating func insert(_ value: Value, for key: Bytes) -> Value? {
     makeUnique(&root)
     if root.keys.count == Self.pairsMax {
       root = Node(children: [root])
@@ -88,24 +96,18 @@ struct OrderedTree<Value: Sendable>: Sendable {
     var node = root
     while true {
       var (position, isFound) = node.position(of: key)
-      if isFound {
-        node.values[position] = value
-        return
-      }
+      if isFound { return node.replaceValue(at: position, by: value) }
       guard !node.isLeaf else {
         node.keys.insert(key, at: position)
         node.values.insert(value, at: position)
         count += 1
-        return
+        return nil
       }
       makeUnique(&node.children[position])
       if node.children[position].keys.count == Self.pairsMax {
         Self.splitChild(at: position, of: node)
         let order = compare(node.keys[position], key)
-        if order == 0 {
-          node.values[position] = value
-          return
-        }
+        if order == 0 { return node.replaceValue(at: position, by: value) }
         if order < 0 { position += 1 }
       }
       node = node.children[position]

@@ -2,23 +2,31 @@ import RaftCore
 
 /// The state of a state machine on a device: bytes by key, in order, and how far it has come.
 ///
-/// Changes are gathered, and seen by every later `get` and `scan`; ``commit()`` makes all of them at once. So what stands
-/// on the device is always the state after some entry, together with the record of which entry that is. The device has
-/// no write-ahead log, because there is one already: after a crash the state is an earlier one, and the entries behind it
-/// are applied again.
+/// Changes stay in memory, seen by every `get` and `scan`, until there are enough of them; then all of them are written to
+/// the device at once, by another thread, and made durable there. A key that changes again and again so costs the device
+/// one write for all of it. What stands on the device is always the state after some entry, together with the record of
+/// which entry that is. The device has no write-ahead log, because there is one already: after a crash the state is an
+/// earlier one, and the entries behind it are applied again.
 ///
 /// Reading does not throw: a state machine could do nothing about it. The first failure is kept instead; whoever owns the
 /// state looks at ``failure`` before anything that may rest on it leaves the node.
 ///
-/// `@unchecked Sendable` because everything but ``flush()`` is used by one thread at a time.
+/// `@unchecked Sendable` because everything but ``flush(_:)`` and ``copyFiles()`` is used by one thread at a time.
 public final class MachineState: @unchecked Sendable {
   /// Which of the node's states this is.
   public let generation: UInt64
   private let device: any StateDevice
-  /// What has changed since the last commit; nil stands for a key that was removed.
-  private var recent = OrderedTree<Bytes?>()
+  /// What has changed, and nobody writes to the device yet.
+  private var recent = StateChanges()
+  /// What is being written to the device; nil if nothing is.
+  private var sealed: StateChanges?
   /// Why the device cannot be relied on any more; nil if it can.
   public private(set) var failure: StoreError?
+
+  /// Changes that are to be written to the device.
+  package struct Sealed: Sendable {
+    fileprivate let changes: StateChanges
+  }
 
   /// Looks at what a device holds.
   public init(_ device: any StateDevice, generation: UInt64) {
@@ -32,14 +40,14 @@ public final class MachineState: @unchecked Sendable {
   public func get(_ key: Bytes) -> Bytes? { value(of: StateKey.machine(key)) }
 
   /// Sets the value of `key`.
-  public func put(_ value: Bytes, for key: Bytes) { recent.insert(value, for: StateKey.machine(key)) }
+  public func put(_ value: Bytes, for key: Bytes) { recent.set(value, for: StateKey.machine(key)) }
 
   /// Removes `key`, if it is there.
-  public func delete(_ key: Bytes) { recent.insert(nil, for: StateKey.machine(key)) }
+  public func delete(_ key: Bytes) { recent.set(nil, for: StateKey.machine(key)) }
 
   /// Visits the pairs with `lower <= key < upper` in ascending order, until `visit` returns false.
   ///
-  /// - Complexity: O(log n + pairs visited + changes since the last commit in that range).
+  /// - Complexity: O(log n + pairs visited + changes in that range).
   public func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) {
     scanStored(from: StateKey.machine(lower), to: upper.map(StateKey.machine) ?? StateKey.machineEnd) {
       visit(StateKey.content(of: $0), $1)
@@ -52,42 +60,66 @@ public final class MachineState: @unchecked Sendable {
   package func own(_ key: Bytes) -> Bytes? { value(of: StateKey.own(key)) }
 
   /// Sets what the owner has under `key`; nil for nothing.
-  package func setOwn(_ value: Bytes?, for key: Bytes) { recent.insert(value, for: StateKey.own(key)) }
+  package func setOwn(_ value: Bytes?, for key: Bytes) { recent.set(value, for: StateKey.own(key)) }
 
   /// Visits what the owner has, with `lower <= key < upper`, in ascending order.
   package func scanOwn(from lower: Bytes, to upper: Bytes, _ visit: (Bytes, Bytes) -> Bool) {
     scanStored(from: StateKey.own(lower), to: StateKey.own(upper)) { visit(StateKey.content(of: $0), $1) }
   }
 
-  /// Makes all changes since the last commit, at once. They are not durable before a ``flush()``.
-  package func commit() {
-    guard failure == nil, recent.count > 0 else { return }
-    var batch = WriteBatch()
-    recent.scan(from: [], to: nil) { key, value in
-      if let value {
-        batch.put(value, for: key)
-      } else {
-        batch.delete(key)
-      }
-      return true
-    }
-    recent = OrderedTree()
+  /// About how many bytes of memory the changes take that nobody writes to the device yet.
+  package var recentBytes: Int { recent.bytes }
+
+  /// Takes all changes, to be written by ``flush(_:)``; ``didFlush()`` comes when that is done, and before the next time. To
+  /// be called when the changes are those of whole entries, with the record of the last one.
+  package func seal() -> Sealed {
+    precondition(sealed == nil, "changes are written to the device one after the other")
+    let changes = recent
+    sealed = changes
+    recent = StateChanges()
+    return Sealed(changes: changes)
+  }
+
+  /// Makes sealed changes at once; returns when everything is on stable storage. On any thread.
+  ///
+  /// - Throws: ``StoreError``. The node must stop then.
+  package func flush(_ sealed: Sealed) throws(StoreError) {
+    if !sealed.changes.isEmpty { try device.apply(sealed.changes.batch) }
+    try device.flush()
+  }
+
+  /// The device has what was sealed.
+  package func didFlush() { sealed = nil }
+
+  /// Writes the changes to the device, without making them durable. For states that are being built: what is on the device
+  /// need not be the state after some entry.
+  package func spill() {
+    guard failure == nil, !recent.isEmpty else { return }
+    let batch = recent.batch
+    recent = StateChanges()
     attempt { device throws(StoreError) in try device.apply(batch) }
   }
 
-  /// Returns once everything that was committed before the call is on stable storage.
-  package func flush() throws(StoreError) { try device.flush() }
+  /// Returns once everything is on stable storage, for a state that nobody else uses.
+  ///
+  /// - Throws: ``StoreError``.
+  package func flush() throws(StoreError) {
+    spill()
+    if let failure { throw failure }
+    try device.flush()
+  }
 
-  /// What was committed, and later changes do not touch; nil if the device has failed.
+  /// The state as it is, which later changes do not touch; nil if the device has failed.
   package func view() -> MachineStateView? {
-    attempt { device throws(StoreError) in try device.view() }.map(MachineStateView.init)
+    attempt { device throws(StoreError) in try device.view() }
+      .map { MachineStateView($0, below: layers) }
   }
 
   /// Whether the files of the device can be a snapshot.
   package var hasFiles: Bool { (device as? RocksDatabase)?.copies != nil }
 
-  /// Copies the files of the device, on any thread: what they hold is the state after some commit, not before the last one
-  /// that was made before the call. Nil if there are none.
+  /// Copies the files of the device, on any thread: what they hold is the state as of the last ``didFlush()`` or a later one.
+  /// Nil if there are none.
   ///
   /// - Throws: ``StoreError``.
   package func copyFiles() throws(StoreError) -> SnapshotFolder? {
@@ -95,7 +127,7 @@ public final class MachineState: @unchecked Sendable {
     return try copies.copy(database)
   }
 
-  /// Whether nothing was ever committed.
+  /// Whether there is nothing in it.
   package var isEmpty: Bool {
     var isEmpty = true
     scanStored(from: [], to: nil) { _, _ in
@@ -107,40 +139,19 @@ public final class MachineState: @unchecked Sendable {
 
   // MARK: - The device
 
+  /// The newest one first.
+  private var layers: [StateChanges] { sealed.map { [recent, $0] } ?? [recent] }
+
   private func value(of key: Bytes) -> Bytes? {
-    if recent.count > 0, let change = recent[key] { return change }
+    if let change = recent[key] { return change }
+    if let change = sealed?[key] { return change }
     return attempt { device throws(StoreError) in try device.get(key) } ?? nil
   }
 
   private func scanStored(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) {
-    var changes: [(key: Bytes, value: Bytes?)] = []
-    if recent.count > 0 {
-      recent.scan(from: lower, to: upper) { key, value in
-        changes.append((key, value))
-        return true
-      }
-    }
-    var next = 0
-    var isGoingOn = true
-    // What has changed before `key`, and lets the scan end early.
-    func visitChanges(before key: Bytes?) {
-      while isGoingOn, next < changes.count,
-        key.map({ changes[next].key.lexicographicallyPrecedes($0) }) ?? true
-      {
-        if let value = changes[next].value { isGoingOn = visit(changes[next].key, value) }
-        next += 1
-      }
-    }
     attempt { device throws(StoreError) in
-      try device.scan(from: lower, to: upper) { key, value in
-        visitChanges(before: key)
-        guard isGoingOn else { return false }
-        if next < changes.count, changes[next].key == key { return true }
-        isGoingOn = visit(key, value)
-        return isGoingOn
-      }
+      try LayeredScan.run(layers, over: .device(device), from: lower, to: upper, visit)
     }
-    if failure == nil { visitChanges(before: nil) }
   }
 
   /// Does something with the device, unless that has failed before.
@@ -161,16 +172,25 @@ public final class MachineState: @unchecked Sendable {
 /// A state as it was at one instant. One thread reads it.
 public final class MachineStateView: @unchecked Sendable {
   private let view: any OrderedView
+  /// What the device did not hold yet, the newest first.
+  private let layers: [StateChanges]
   /// Why the device cannot be read; nil if it can.
   public private(set) var failure: StoreError?
 
-  init(_ view: any OrderedView) { self.view = view }
+  init(_ view: any OrderedView, below layers: [StateChanges]) {
+    self.view = view
+    self.layers = layers
+  }
 
   /// The value of `key`; nil if there is none.
   public func get(_ key: Bytes) -> Bytes? {
     guard failure == nil else { return nil }
+    let key = StateKey.machine(key)
+    for layer in layers {
+      if let change = layer[key] { return change }
+    }
     do throws(StoreError) {
-      return try view.get(StateKey.machine(key))
+      return try view.get(key)
     } catch {
       failure = error
       return nil
@@ -180,10 +200,11 @@ public final class MachineStateView: @unchecked Sendable {
   /// Visits the pairs with `lower <= key < upper` in ascending order, until `visit` returns false.
   public func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) {
     guard failure == nil else { return }
+    let (lower, upper) = (StateKey.machine(lower), upper.map(StateKey.machine) ?? StateKey.machineEnd)
     do throws(StoreError) {
-      try view.scan(
-        from: StateKey.machine(lower), to: upper.map(StateKey.machine) ?? StateKey.machineEnd
-      ) { key, value in visit(StateKey.content(of: key), value) }
+      try LayeredScan.run(layers, over: .view(view), from: lower, to: upper) {
+        visit(StateKey.content(of: $0), $1)
+      }
     } catch {
       failure = error
     }
