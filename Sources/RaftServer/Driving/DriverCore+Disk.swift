@@ -168,7 +168,9 @@ extension DriverCore {
   private mutating func planSnapshot() {
     guard !disk.isSaving, isSnapshotDue else { return }
     // Files are those of what is flushed: nothing is gained by those that somebody has got already.
-    if let flushed = disk.flushed, sendsFiles, flushed <= disk.newest?.last.index ?? .zero { return beginFlush() }
+    if let flushed = disk.flushed, sendsFiles, flushed <= disk.newest?.last.index ?? .zero {
+      return beginFlush()
+    }
     disk.isSaving = true
     disk.waiting.append(.save)
   }
