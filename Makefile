@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture faults bench-core bench-store docs demo demo-stop clean
+.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture faults bench bench-core bench-store docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -47,6 +47,9 @@ torture: ## Cut the power of nodes with databases while clients write, ROUNDS ti
 
 faults: release ## Let the disk of a node fail in many ways, and write what it did into Docs/faults.md (takes five minutes).
 	@python3 Scripts/faults/faults.py --document Docs/faults.md $(ARGUMENTS)
+
+bench: release ## Measure beside etcd and Redis, in half an hour; QUICK=1 in a few minutes; RECORD=1 writes Benchmarks/results and README
+	@python3 Benchmarks/compare/compare.py $(if $(QUICK),--quick) $(if $(RECORD),--record) $(ARGUMENTS)
 
 bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program: --check, --only TEXT, --rounds COUNT
 	@Scripts/prerequisites.sh

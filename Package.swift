@@ -59,11 +59,13 @@ let package = Package(
     .executableTarget(
       name: "raftnode",
       dependencies: [
-        "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", "CMalloc", argumentParser, logging,
+        "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", "RaftBench", "CMalloc",
+        argumentParser,
+        logging,
       ],
       swiftSettings: settings),
 
-    .target(name: "RaftBench", swiftSettings: settings),
+    .target(name: "RaftBench", dependencies: ["CEpoll"], swiftSettings: settings),
     .executableTarget(
       name: "bench-store", dependencies: ["RaftCore", "RaftStore", "RaftBench", argumentParser],
       path: "Benchmarks/Store", swiftSettings: settings),
@@ -105,7 +107,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "RaftNodeTests",
-      dependencies: ["RaftCore", "RaftTransport", "RaftServer", "RaftKV", "raftnode", logging],
+      dependencies: [
+        "RaftCore", "RaftTransport", "RaftServer", "RaftKV", "RaftBench", "raftnode", argumentParser, logging,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests",

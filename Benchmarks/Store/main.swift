@@ -36,7 +36,9 @@ struct BenchStore: ParsableCommand {
       for _ in 0..<rounds {
         alone.append(try measureRocksDB(batch: width))
         let report = try measureNode(clients: width)
-        guard report.refused == 0 else { throw ValidationError("the node refused: \(report.example ?? "")") }
+        guard report.failed == 0 else {
+          throw ValidationError("the node refused: \(report.failures.first?.example ?? "")")
+        }
         nodes.append(report.throughput)
         tails.append(report.latencies.percentile(99))
       }
@@ -107,7 +109,7 @@ struct BenchStore: ParsableCommand {
     var probe = plan
     (probe.clients, probe.requests) = (1, 1)
     for _ in 0..<200 {
-      if let report = try? LoadGenerator(probe).run(), report.refused == 0 { return }
+      if let report = try? LoadGenerator(probe).run(), report.failed == 0 { return }
       Thread.sleep(forTimeInterval: 0.05)
     }
     throw ValidationError("the node does not serve")

@@ -7,7 +7,7 @@ struct RaftNodeCommand: ParsableCommand {
     subcommands: [
       RunCommand.self, StatusCommand.self, MemberCommand.self, TransferCommand.self, GetCommand.self,
       PutCommand.self, DeleteCommand.self, CheckCommand.self,
-      RecoverCommand.self, SnapshotCommand.self,
+      RecoverCommand.self, SnapshotCommand.self, BenchCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 }

@@ -11,13 +11,13 @@ struct ModuleTests {
     ("RaftServer", ["RaftCore", "RaftStore", "RaftTransport", "Dispatch", "Glibc", "Synchronization"]),
     ("RaftKV", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
     ("RaftSimulation", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
-    ("RaftBench", ["Glibc"]),
+    ("RaftBench", ["CEpoll", "Glibc"]),
     ("raftsim", ["RaftSimulation", "ArgumentParser", "Glibc"]),
     (
       "raftnode",
       [
-        "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", "ArgumentParser", "Logging",
-        "CMalloc", "Dispatch", "Foundation", "Glibc",
+        "RaftCore", "RaftStore", "RaftTransport", "RaftServer", "RaftKV", "RaftBench", "ArgumentParser",
+        "Logging", "CMalloc", "Dispatch", "Foundation", "Glibc",
       ]
     ),
   ]
