@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture faults bench bench-core bench-store docs demo demo-stop clean
+.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture faults fuzz bench bench-core bench-sketches bench-store docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -50,11 +50,19 @@ faults: release ## Let the disk of a node fail in many ways, and write what it d
 
 bench: release ## Measure beside etcd and Redis, in half an hour; QUICK=1 in a few minutes; RECORD=1 writes Benchmarks/results and README
 	@python3 Benchmarks/compare/compare.py $(if $(QUICK),--quick) $(if $(RECORD),--record) $(ARGUMENTS)
+fuzz: ## Give each parser COUNT (10,000,000) mutated inputs, under the address sanitizer; PARSERS="json resp peer", SEED
+	@Scripts/prerequisites.sh
+	@Scripts/fuzz/fuzz.sh $(or $(COUNT),10000000) $(or $(SEED),1) $(PARSERS)
 
 bench-core: ## Measure the core, in a release build; ARGUMENTS go to the program: --check, --only TEXT, --rounds COUNT
 	@Scripts/prerequisites.sh
 	@swift build --package-path Benchmarks --configuration release --product bench-core
 	@SWIFT_VERSION_LINE="$$(swift --version 2>/dev/null | head -n 1)" Benchmarks/.build/release/bench-core $(ARGUMENTS)
+
+bench-sketches: ## Measure how far PFCOUNT and Bloom filters are off, in a release build (takes half a minute); --elements COUNT
+	@Scripts/prerequisites.sh
+	@swift build --configuration release --product bench-sketches
+	@.build/release/bench-sketches $(ARGUMENTS)
 
 bench-store: ## Compare durable writes of one node with RocksDB alone; ARGUMENTS go to the program
 	@Scripts/prerequisites.sh

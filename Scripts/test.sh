@@ -14,6 +14,12 @@ if [ $# -eq 0 ]; then
   Benchmarks/.build/release/bench-core --check
 fi
 
+# Counts of a million distinct elements would take a debug build minutes.
+if [ $# -eq 0 ]; then
+  swift build --configuration release --product bench-sketches
+  .build/release/bench-sketches --elements 1000000
+fi
+
 # Simulated clusters, in a release build: a fixed set of seeds, then fresh ones for a minute.
 if [ $# -eq 0 ]; then Scripts/simulate.sh 60; fi
 

@@ -6,6 +6,11 @@ public struct KeyedOperation<Key: Hashable & Comparable & Sendable, Value: Hasha
     case write(Value?)
     /// The key was seen to have this value. A read that was not answered says nothing, and is left out of a history.
     case read(Value?)
+    /// The key was to get another value if it still had a particular one: a transaction with a watch that did not fail.
+    case replace(Value?, with: Value?)
+    /// The key was to get the value that follows the one that it had, and was said to have this one then. Nil if
+    /// nothing was said. See ``LinearizabilityChecker/successor``.
+    case increment(Value?)
   }
 
   /// What the client learned of its end.
@@ -73,6 +78,9 @@ public struct LinearizabilityChecker<Key: Hashable & Comparable & Sendable, Valu
   /// How many configurations may be possible at a time, 1 or more. Default 100,000.
   public var configurationsMax = 100_000
 
+  /// The value that an increment makes of another one.
+  public var successor: @Sendable (Value?) -> Value? = { $0 }
+
   /// A checker of maps whose keys are all absent at first.
   public init() {}
 
@@ -86,7 +94,8 @@ public struct LinearizabilityChecker<Key: Hashable & Comparable & Sendable, Valu
     while start < sorted.endIndex {
       let key = sorted[start].key
       let end = sorted[start...].firstIndex { $0.key != key } ?? sorted.endIndex
-      var search = RegisterSearch(sorted[start..<end], configurationsMax: configurationsMax)
+      var search = RegisterSearch(
+        sorted[start..<end], configurationsMax: configurationsMax, successor: successor)
       if let finding = search.run() { findings.append(finding) }
       start = end
     }
@@ -111,9 +120,21 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
 
   /// An operation, as the search needs it.
   private struct Step {
-    let isWrite: Bool
+    let change: Change
+    /// What it wrote or read; of an increment, what it answered, or -1 if it did not.
     let value: Int
     let isUnknown: Bool
+
+    var isWrite: Bool { change != .none }
+  }
+
+  /// What an operation makes of the value.
+  private enum Change: Hashable {
+    case none
+    case write
+    /// Only in the place of this value.
+    case replace(Int)
+    case increment
   }
 
   private struct Event {
@@ -125,7 +146,11 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
   private let operations: [Operation]
   private let steps: [Step]
   /// All values, so that the search handles their numbers. The first is absence.
-  private let values: [Value?]
+  private var values: [Value?]
+  private var numbers: [Value?: Int]
+  /// The number of the value that follows another, as far as that was asked for.
+  private var successors: [Int: Int] = [:]
+  private let successor: (Value?) -> Value?
   private let configurationsMax: Int
   private var configurations = [Configuration()]
   /// The operations under way, by slot; nil for a free slot. Slots are used again, so that sets of them stay small; but
@@ -133,34 +158,75 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
   private var slots: [Int?] = []
   private var slotOf: [Int: Int] = [:]
 
-  init(_ history: ArraySlice<Operation>, configurationsMax: Int) {
+  init(
+    _ history: ArraySlice<Operation>, configurationsMax: Int, successor: @escaping (Value?) -> Value?
+  ) {
+    self.successor = successor
     var seen: Set<Value?> = []
-    for case .read(let value) in history.lazy.map(\.action) { seen.insert(value) }
+    var isCounter = false
+    for operation in history {
+      switch operation.action {
+      case .read(let value), .replace(let value, _): seen.insert(value)
+      case .increment: isCounter = true
+      case .write: break
+      }
+    }
     operations = history.filter { operation in
       switch (operation.action, operation.ending) {
       case (_, .acknowledged): true
       case (.read, _), (_, .notExecuted): false
-      // A write that perhaps happened, and that no read saw, explains nothing: an order with it is one without it, too.
-      case (.write(let value), .unknown): seen.contains(value)
+      // A write that perhaps happened, and that nobody saw, explains nothing: an order with it is one without it, too.
+      case (.write(let value), .unknown), (.replace(_, let value), .unknown):
+        isCounter || seen.contains(value)
+      case (.increment, .unknown): true
       }
     }
     var values: [Value?] = [nil]
     var numbers: [Value?: Int] = [nil: 0]
+    func number(_ value: Value?) -> Int {
+      if let number = numbers[value] { return number }
+      values.append(value)
+      numbers[value] = values.count - 1
+      return values.count - 1
+    }
     steps = operations.map { operation in
-      let (isWrite, value): (Bool, Value?) =
-        switch operation.action {
-        case .write(let value): (true, value)
-        case .read(let value): (false, value)
-        }
-      let number = numbers[value] ?? values.count
-      if number == values.count {
-        values.append(value)
-        numbers[value] = number
+      let isUnknown = operation.ending == .unknown
+      return switch operation.action {
+      case .write(let value): Step(change: .write, value: number(value), isUnknown: isUnknown)
+      case .read(let value): Step(change: .none, value: number(value), isUnknown: isUnknown)
+      case .replace(let old, let value):
+        Step(change: .replace(number(old)), value: number(value), isUnknown: isUnknown)
+      case .increment(let value):
+        Step(change: .increment, value: value == nil ? -1 : number(value), isUnknown: isUnknown)
       }
-      return Step(isWrite: isWrite, value: number, isUnknown: operation.ending == .unknown)
     }
     self.values = values
+    self.numbers = numbers
     self.configurationsMax = configurationsMax
+  }
+
+  /// What a change makes of a value; nil if it cannot happen then.
+  private mutating func value(_ step: Step, after value: Int) -> Int? {
+    switch step.change {
+    case .none: return value
+    case .write: return step.value
+    case .replace(let old): return old == value ? step.value : nil
+    case .increment:
+      let next = next(after: value)
+      return step.value == -1 || step.value == next ? next : nil
+    }
+  }
+
+  private mutating func next(after value: Int) -> Int {
+    if let known = successors[value] { return known }
+    let following = successor(values[value])
+    let number = numbers[following] ?? values.count
+    if number == values.count {
+      values.append(following)
+      numbers[following] = number
+    }
+    successors[value] = number
+    return number
   }
 
   mutating func run() -> Finding? {
@@ -230,7 +296,9 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
 
   /// What may happen next: one of the writes under way, and with it at once all reads under way that saw its value. A
   /// read changes nothing, so that letting it happen as soon as it can rules no order out.
-  private func appendSuccessors(of configuration: Configuration, to list: inout ConfigurationList) {
+  private mutating func appendSuccessors(
+    of configuration: Configuration, to list: inout ConfigurationList
+  ) {
     for (slot, operation) in slots.enumerated() {
       guard let operation, steps[operation].isWrite, !configuration.happened.contains(slot),
         !configuration.spent.contains(slot)
@@ -238,11 +306,12 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
         continue
       }
       let step = steps[operation]
+      guard let value = value(step, after: configuration.value) else { continue }
       var next = configuration
-      next.value = step.value
+      next.value = value
       if step.isUnknown { next.spent.insert(slot) } else { next.happened.insert(slot) }
       for (other, reader) in slots.enumerated() {
-        if let reader, !steps[reader].isWrite, steps[reader].value == step.value {
+        if let reader, !steps[reader].isWrite, steps[reader].value == value {
           next.happened.insert(other)
         }
       }
@@ -294,6 +363,8 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
       case .write(nil): "the delete"
       case .write(let value): "the write of \(Self.text(value))"
       case .read(let value): "the read of \(Self.text(value))"
+      case .replace(let old, let value): "the change of \(Self.text(old)) to \(Self.text(value))"
+      case .increment(let value): "the increment to \(value.map { "\($0)" } ?? "something")"
       }
     let end: String =
       if case .acknowledged(let end) = operation.ending { "to \(end)" } else { "with unknown end" }

@@ -158,6 +158,7 @@ struct LinearizabilityCheckerTests {
       switch history[effect.position].action {
       case .write(let written): value = written
       case .read: history[effect.position].action = .read(value)
+      case .replace, .increment: break
       }
     }
     return history
@@ -178,5 +179,57 @@ struct LinearizabilityCheckerTests {
       history[2_000...].firstIndex { if case .read = $0.action { true } else { false } })
     history[position].action = old.action
     #expect(findings(history).count == 1)
+  }
+}
+
+@Suite("The checker of linearizability, of counters and transactions")
+struct CounterCheckerTests {
+  private typealias Operation = KeyedOperation<String, String>
+
+  private func operation(
+    _ action: KeyedOperation<String, String>.Action, _ start: UInt64, _ end: UInt64?
+  ) -> KeyedOperation<String, String> {
+    Operation(key: "k", action: action, start: start, ending: end.map { .acknowledged(at: $0) } ?? .unknown)
+  }
+
+  private func isLinearizable(_ history: [KeyedOperation<String, String>]) -> Bool {
+    var checker = LinearizabilityChecker<String, String>()
+    checker.successor = { String((Int($0 ?? "0") ?? 0) + 1) }
+    return checker.check(history).isEmpty
+  }
+
+  @Test("accepts increments in any order that overlap, and each once")
+  func increments() {
+    let one = operation(.increment("1"), 1, 10)
+    #expect(isLinearizable([one, operation(.increment("2"), 2, 9), operation(.read("2"), 11, 12)]))
+    #expect(isLinearizable([operation(.increment("2"), 1, 10), operation(.increment("1"), 2, 9)]))
+    #expect(!isLinearizable([one, operation(.increment("1"), 11, 12)]))
+    #expect(!isLinearizable([one, operation(.increment("3"), 11, 12)]))
+    #expect(!isLinearizable([operation(.increment("2"), 1, 2), operation(.increment("1"), 3, 4)]))
+  }
+
+  @Test("an increment of unknown outcome has happened, will, or never")
+  func unknownIncrements() {
+    let unknown = operation(.increment(nil), 1, nil)
+    #expect(isLinearizable([unknown, operation(.increment("1"), 5, 6), operation(.increment("2"), 7, 8)]))
+    #expect(isLinearizable([unknown, operation(.increment("2"), 5, 6), operation(.increment("3"), 7, 8)]))
+    #expect(isLinearizable([unknown, operation(.increment("1"), 5, 6), operation(.increment("3"), 7, 8)]))
+    #expect(!isLinearizable([unknown, operation(.increment("3"), 5, 6)]))
+  }
+
+  @Test("a value is only replaced while it is there")
+  func replacements() {
+    let write = operation(.write("a"), 1, 2)
+    #expect(isLinearizable([write, operation(.replace("a", with: "b"), 3, 4), operation(.read("b"), 5, 6)]))
+    #expect(!isLinearizable([write, operation(.replace("x", with: "b"), 3, 4)]))
+    // Two that saw the same value cannot both have replaced it.
+    #expect(
+      !isLinearizable([
+        write, operation(.replace("a", with: "b"), 3, 9), operation(.replace("a", with: "c"), 3, 9),
+      ]))
+    #expect(
+      isLinearizable([
+        write, operation(.replace("b", with: "c"), 3, 9), operation(.replace("a", with: "b"), 3, nil),
+      ]))
   }
 }

@@ -5,12 +5,15 @@ extension EndToEnd {
   @Suite("Clients that speak the Redis protocol")
   struct RedisClientTests {
     private static let hasCommandLine = Interpreter.isInstalled("redis-cli")
-    private static let pythonWithRedis: String? = {
+    private static let pythonWithRedis = interpreter(with: "redis")
+    private static let pythonWithValkey = interpreter(with: "valkey")
+
+    private static func interpreter(with module: String) -> String? {
       let own = BuiltProduct.packageFolder.appendingPathComponent(".build/python/bin/python3").path
       return [own, "python3"].first { python in
-        (try? ChildProcess(python, ["-c", "import redis"]).awaitEnd()) == .exited(0)
+        (try? ChildProcess(python, ["-c", "import \(module)"]).awaitEnd()) == .exited(0)
       }
-    }()
+    }
 
     private func run(_ program: String, _ arguments: [String]) throws -> String {
       let process = try ChildProcess(program, arguments)
@@ -55,18 +58,33 @@ extension EndToEnd {
     }
 
     @Test(
-      "redis-benchmark works",
+      "valkey-py works with every node of a cluster",
+      .enabled("there is valkey-py") { pythonWithValkey != nil })
+    func valkey() async throws {
+      try await withCluster(of: 3) { cluster in
+        let script = BuiltProduct.packageFolder.appendingPathComponent(
+          "Tests/EndToEndTests/Programs/valkey_py.py"
+        ).path
+        let output = try run(
+          try #require(Self.pythonWithValkey), [script] + cluster.nodes.map { "\($0.port.number)" })
+        #expect(output == "done\n")
+      }
+    }
+
+    @Test(
+      "redis-benchmark works with every node, with and without a pipeline",
       .enabled("there is a redis-benchmark") { Interpreter.isInstalled("redis-benchmark") })
     func benchmark() async throws {
       try await withCluster(of: 3) { cluster in
-        let output = try run(
-          "redis-benchmark",
-          [
-            "-p", "\(cluster.nodes[1].port.number)", "-n", "2000", "-c", "20", "-P", "8", "--csv", "-t",
-            "ping,set,get,incr,mset",
-          ])
-        for test in ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "MSET (10 keys)"] {
-          #expect(output.contains("\"\(test)\""), "\(output)")
+        for node in cluster.nodes {
+          for pipeline in [["-n", "500"], ["-n", "3200", "-P", "32"]] {
+            let output = try run(
+              "redis-benchmark",
+              ["-p", "\(node.port.number)", "-c", "20", "--csv", "-t", "ping,set,get,incr,mset"] + pipeline)
+            for test in ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "MSET (10 keys)"] {
+              #expect(output.contains("\"\(test)\""), "\(output)")
+            }
+          }
         }
       }
     }

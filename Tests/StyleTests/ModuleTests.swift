@@ -12,6 +12,7 @@ struct ModuleTests {
     ("RaftKV", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
     ("RaftSimulation", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
     ("RaftBench", ["CEpoll", "Glibc"]),
+    ("raftfuzz", ["RaftCore", "RaftTransport", "RaftServer", "RaftKV", "ArgumentParser", "Glibc"]),
     ("raftsim", ["RaftSimulation", "ArgumentParser", "Glibc"]),
     (
       "raftnode",

@@ -29,13 +29,17 @@ extension CommandInterpreter {
 
   private static func setBit(_ call: CommandCall, _ store: inout Store) throws(CommandError) -> Reply {
     let offset = try bitOffset(call)
+    guard offset / 8 < CommandTable.longestString else { throw wrongOffset }
     guard let bit = NumberText.integer(call[3]), bit == 0 || bit == 1 else {
       throw CommandError("ERR bit is not an integer or out of range")
     }
     let old = try string(call.key, call, store)
     var payload = old?.payload ?? []
-    if payload.count <= offset / 8 { payload += repeatElement(0, count: offset / 8 + 1 - payload.count) }
+    let isLonger = payload.count <= offset / 8
+    if isLonger { payload += repeatElement(0, count: offset / 8 + 1 - payload.count) }
     let was = payload.bit(offset)
+    // Whoever watches the key sees no change where there is none.
+    guard isLonger || was != (bit == 1) else { return .integer(bit) }
     let mask: UInt8 = 0x80 >> UInt8(offset % 8)
     payload[offset / 8] = bit == 1 ? payload[offset / 8] | mask : payload[offset / 8] & ~mask
     replaceString(old, with: payload, call, &store)
@@ -44,9 +48,13 @@ extension CommandInterpreter {
 
   private static func bitOffset(_ call: CommandCall) throws(CommandError) -> Int {
     guard let offset = NumberText.integer(call[2]), offset >= 0,
-      offset / 8 < Int64(CommandTable.longestString)
-    else { throw CommandError("ERR bit offset is not an integer or out of range") }
+      offset < CommandTable.bitOffsetEnd
+    else { throw wrongOffset }
     return Int(offset)
+  }
+
+  private static var wrongOffset: CommandError {
+    CommandError("ERR bit offset is not an integer or out of range")
   }
 
   private static func countBits(_ call: CommandCall, _ store: Store) throws(CommandError) -> Reply {

@@ -9,14 +9,14 @@ import RaftCore
 /// the number of bits and that of bits for each element, the error rate as the bits of a floating-point number (8
 /// bytes each), and the bits, filled up to whole bytes. Sizes are worked out once and kept. All numbers are
 /// little-endian.
-struct BloomFilter: Hashable, Sendable {
+package struct BloomFilter: Hashable, Sendable {
   /// How a filter is made that nobody has asked for in advance.
   static let defaultCapacity: UInt64 = 100
   static let defaultErrorRate = 0.01
   static let defaultExpansion: UInt64 = 2
 
   /// The most bytes that a filter may have, which all its commands read and write as a whole.
-  static let longest = 512 << 20
+  static let longest = 32 << 20
 
   /// The bytes of the filter, from ``start`` on.
   private(set) var bytes: Bytes
@@ -44,7 +44,7 @@ struct BloomFilter: Hashable, Sendable {
   /// An empty filter for `capacity` elements; nil if it would be too large.
   ///
   /// - Parameter expansion: How much larger each part is than the one before; nil if there is but one.
-  init?(errorRate: Double, capacity: UInt64, expansion: UInt64?) {
+  package init?(errorRate: Double, capacity: UInt64, expansion: UInt64?) {
     start = 0
     parts = []
     bytes = [1, expansion == nil ? 1 : 0, 0, 0]
@@ -83,14 +83,14 @@ struct BloomFilter: Hashable, Sendable {
   /// How many elements fit into the parts there are.
   var capacity: UInt64 { parts.reduce(0) { $0 &+ $1.capacity } }
   /// How many elements there are.
-  var count: UInt64 { parts.reduce(0) { $0 &+ $1.count } }
+  package var count: UInt64 { parts.reduce(0) { $0 &+ $1.count } }
   /// How many parts there are.
   var partCount: Int { parts.count }
   /// How many bytes it takes.
-  var length: Int { bytes.count - start }
+  package var length: Int { bytes.count - start }
 
   /// What came of an attempt to add an element.
-  enum Insertion: Hashable {
+  package enum Insertion: Hashable {
     case inserted
     /// It was there, or seems to have been.
     case present
@@ -101,7 +101,7 @@ struct BloomFilter: Hashable, Sendable {
   }
 
   /// Whether an element is there, or seems to be.
-  func contains(_ element: Bytes) -> Bool {
+  package func contains(_ element: Bytes) -> Bool {
     let hashes = Self.hashes(of: element)
     return parts.reversed().contains { part in
       (0..<part.hashCount).allSatisfy { bit($0, of: hashes, in: part).isSet }
@@ -109,7 +109,7 @@ struct BloomFilter: Hashable, Sendable {
   }
 
   /// Adds an element.
-  mutating func insert(_ element: Bytes) -> Insertion {
+  package mutating func insert(_ element: Bytes) -> Insertion {
     guard !contains(element) else { return .present }
     guard let last = parts.last else { return .full }
     if last.count >= last.capacity {

@@ -2,8 +2,10 @@ import RaftCore
 
 /// The commands that there are.
 public enum CommandTable {
-  /// The most bytes that a string may have.
-  public static let longestString = 512 << 20
+  /// The most bytes that a string may grow to, piece by piece; client protocols hold a request to less.
+  public static let longestString = 32 << 20
+  /// Behind the last bit that may be asked for: that of the longest string of Redis.
+  static let bitOffsetEnd: Int64 = 1 << 32
 
   /// How many databases clients can choose by number.
   public static let databases = 16

@@ -5,7 +5,7 @@ import RaftCore
 ///
 /// It is a string that clients may read and set: `HYLL`, the form (0), three zeros, eight bytes that could hold the
 /// last result (the highest bit says that they do not), and 6 bits for each register, the first in the lowest bits.
-struct HyperLogLog: Hashable, Sendable {
+package struct HyperLogLog: Hashable, Sendable {
   private(set) var bytes: Bytes
 
   private static let indexBits: UInt64 = 14
@@ -16,7 +16,7 @@ struct HyperLogLog: Hashable, Sendable {
   private static let longestRun = 64 - Int(indexBits)
 
   /// A count of nothing.
-  init() {
+  package init() {
     bytes = Bytes("HYLL".utf8) + Bytes(repeating: 0, count: Self.length - 4)
     bytes[Self.headerLength - 1] = 0x80
   }
@@ -30,7 +30,7 @@ struct HyperLogLog: Hashable, Sendable {
   /// Counts an element.
   ///
   /// - Returns: Whether that changed anything.
-  mutating func insert(_ element: Bytes) -> Bool {
+  package mutating func insert(_ element: Bytes) -> Bool {
     let hash = MurmurHash.hash(element, seed: 0xADC8_3B19)
     let index = Int(hash & UInt64(Self.registerCount - 1))
     let rest = hash >> Self.indexBits | 1 << UInt64(Self.longestRun)
@@ -68,7 +68,7 @@ struct HyperLogLog: Hashable, Sendable {
 extension HyperLogLog {
   /// About how many distinct elements were counted: the estimator of Otmar Ertl ("New cardinality estimation algorithms
   /// for HyperLogLog sketches", algorithm 6), which needs no correction for few or many.
-  var estimate: Int64 {
+  package var estimate: Int64 {
     var histogram = [Int](repeating: 0, count: 64)
     for index in 0..<Self.registerCount { histogram[Int(register(index))] += 1 }
     let count = Double(Self.registerCount)

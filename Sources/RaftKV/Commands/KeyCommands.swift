@@ -17,7 +17,7 @@ extension CommandInterpreter {
     case .rename: try rename(call, onlyIfAbsent: false, &store)
     case .renamenx: try rename(call, onlyIfAbsent: true, &store)
     case .copy: try copy(call, &store)
-    case .keys: keys(call, store)
+    case .keys: try keys(call, store)
     case .scan: try scan(call, store)
     case .randomkey: randomKey(call, store)
     case .dbsize: .integer(Int64(store.count(namespace: call.namespace)))
@@ -93,15 +93,19 @@ extension CommandInterpreter {
 
   // MARK: - All keys
 
-  private static func keys(_ call: CommandCall, _ store: Store) -> Reply {
+  private static func keys(_ call: CommandCall, _ store: Store) throws(CommandError) -> Reply {
     let pattern = GlobPattern(call[1])
     var found: [Reply] = []
+    var bytes = 0
     store.scanKeys(
       namespace: call.namespace, from: pattern.prefix, to: pattern.prefix.afterAllWithPrefix
     ) { key, _ in
-      if pattern.matches(key) { found.append(.bulk(key)) }
-      return true
+      guard pattern.matches(key) else { return true }
+      bytes += key.count + 16
+      found.append(.bulk(key))
+      return bytes <= AnswerLimit.replyBytes
     }
+    guard bytes <= AnswerLimit.replyBytes else { throw AnswerLimit.tooLong }
     return .array(found)
   }
 

@@ -51,6 +51,8 @@ private struct ScanCursor: Hashable {
 private struct ScanOptions {
   private(set) var pattern: GlobPattern?
   private(set) var count = 10
+  /// The most keys that are asked for at once; a few more may come.
+  private static let countMax = 4_096
   private(set) var typeName: String?
 
   init(_ call: CommandCall) throws(CommandError) {
@@ -63,6 +65,7 @@ private struct ScanOptions {
       case "COUNT":
         count = Int(try call.integer(index + 1))
         guard count > 0 else { throw .syntax }
+        count = min(count, Self.countMax)
       default: throw .syntax
       }
       index += 2

@@ -19,7 +19,7 @@ extension CommandInterpreter {
     case .getset: try getAndSet(call, &store)
     case .getdel: try getAndDelete(call, &store)
     case .getex: try getAndExpire(call, &store)
-    case .mget: getMany(call, store)
+    case .mget: try getMany(call, store)
     case .mset: try setMany(call, &store)
     case .msetnx: try setManyIfAbsent(call, &store)
     case .append: try append(call, &store)
@@ -40,14 +40,19 @@ extension CommandInterpreter {
     try string(call.key, call, store).map { .bulk($0.payload) } ?? .null
   }
 
-  private static func getMany(_ call: CommandCall, _ store: Store) -> Reply {
-    .array(
-      call.arguments.dropFirst().map { key in
-        guard let value = store.value(namespace: call.namespace, key: key), value.kind != .bloomFilter else {
-          return .null
-        }
-        return .bulk(value.payload)
-      })
+  private static func getMany(_ call: CommandCall, _ store: Store) throws(CommandError) -> Reply {
+    var replies: [Reply] = []
+    var bytes = 0
+    for key in call.arguments.dropFirst() {
+      guard let value = store.value(namespace: call.namespace, key: key), value.kind != .bloomFilter else {
+        replies.append(.null)
+        continue
+      }
+      bytes += value.payload.count
+      guard bytes <= AnswerLimit.replyBytes else { throw AnswerLimit.tooLong }
+      replies.append(.bulk(value.payload))
+    }
+    return .array(replies)
   }
 
   private static func getRange(_ call: CommandCall, _ store: Store) throws(CommandError) -> Reply {

@@ -201,7 +201,7 @@ public enum KeyValueAnswer: Hashable, Sendable {
   case value(Bytes?)
   /// The value is nothing that JSON can hold: bytes that are no UTF-8, or a filter.
   case notText
-  /// What each of the commands answers.
+  /// What each of the commands answers, or the first ones, if that is much: the others were not carried out.
   case replies([Reply])
   /// The names, in the order of their bytes.
   case namespaces([Bytes])

@@ -35,8 +35,9 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       keyspace.remove(namespace: namespace, key: key)
     case .run(let calls, let watched):
       guard watched.allSatisfy({ version(of: $0) == $0.version }) else { return .changed }
+      var budget = AnswerBudget()
       let replies = calls.map {
-        CommandInterpreter.execute($0.arguments, namespace: $0.namespace, on: &keyspace)
+        budget.admitted(CommandInterpreter.execute($0.arguments, namespace: $0.namespace, on: &keyspace))
       }
       keyspace.reclaimExpired(limit: Self.reclaimedWithCommand)
       return .replies(replies)
@@ -58,13 +59,18 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       return value.json.map { .value($0) } ?? .notText
     case .run(let calls):
       var view = keyspace
-      return .replies(
-        calls.map { call in
-          guard let name = call.arguments.first, CommandTable.find(name)?.isWrite != true else {
-            return .error("ERR a command that changes something is proposed, not asked")
-          }
-          return CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &view)
-        })
+      var replies: [Reply] = []
+      var bytes = 0
+      for call in calls where bytes < AnswerLimit.readBytes {
+        guard let name = call.arguments.first, CommandTable.find(name)?.isWrite != true else {
+          replies.append(.error("ERR a command that changes something is proposed, not asked"))
+          continue
+        }
+        let reply = CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &view)
+        bytes += reply.bytes
+        replies.append(reply)
+      }
+      return .replies(replies)
     case .namespaces: return .namespaces(keyspace.namespaces)
     case .versions(let keys):
       return .versions(

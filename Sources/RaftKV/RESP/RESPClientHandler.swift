@@ -129,8 +129,13 @@ where
     // Whoever does not take answers is not served further.
     while connection.pendingBytes < client.options.outputBytesMax {
       let step = client.next(facts)
-      connection.write(client.takeOutput())
-      guard let step else { break }
+      let output = client.takeOutput()
+      connection.write(output)
+      guard let step else {
+        // It stops to have its answers taken, and goes on then.
+        if output.isEmpty { break }
+        continue
+      }
       carryOut(step)
       if client.underway != nil { break }
     }
@@ -188,6 +193,7 @@ where
     let status = replica.currentStatus
     var facts = RESPFacts()
     facts.address = status.address
+    facts.clientAddress = connection.remoteAddress
     facts.isLeader = status.role == .leader
     facts.leaderAddress = status.leaderAddress
     facts.members = status.members.count

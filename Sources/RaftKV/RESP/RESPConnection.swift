@@ -9,9 +9,9 @@ import RaftServer
 ///
 /// The shell calls ``received(_:)``, and then, after that and after each answer, ``next(_:)`` until it is nil; then it sends
 /// ``takeOutput()``, and heeds ``wantsReading`` and ``isFinished``.
-struct RESPConnection: Sendable {
+package struct RESPConnection: Sendable {
   /// Something for the replica to do.
-  enum Step: Hashable, Sendable {
+  package enum Step: Hashable, Sendable {
     /// Commands that change something, each answered by itself.
     case write([KeyValueCall])
     /// Commands that change nothing.
@@ -26,17 +26,18 @@ struct RESPConnection: Sendable {
 
   /// What is under way.
   enum Underway: Hashable, Sendable {
-    case group
-    case transaction([Queued])
+    case group([KeyValueCall], isWrite: Bool)
+    /// What the client has set is this afterwards, if the transaction runs.
+    case transaction([Queued], RESPSession)
     case watch
     case namespaces
   }
 
-  /// A command of a transaction.
+  /// A command of a transaction that runs.
   enum Queued: Hashable, Sendable {
-    case call(KeyValueCall)
-    /// It says nothing of the data, and was answered when it came.
-    case answered(Reply)
+    case call
+    /// It says nothing of the data, and is answered in a version of the protocol.
+    case answered(Reply, version: Int)
   }
 
   let options: RESPOptions
@@ -45,6 +46,8 @@ struct RESPConnection: Sendable {
   var writer = RESPWriter()
   /// A request that did not fit into the step before it.
   private var held: [Bytes]?
+  /// Commands of a group that were left, because those before them answered much.
+  private var left: [KeyValueCall] = []
   private(set) var underway: Underway?
   /// Whether no further request is taken.
   private(set) var isClosing = false
@@ -54,20 +57,17 @@ struct RESPConnection: Sendable {
   /// Whether nothing that has arrived is left to be looked at.
   private var isDrained = true
 
-  // What the client has set.
-  var namespace = Bytes("default".utf8)
-  var database = 0
-  var name: Bytes = []
-  var library: Bytes = []
-  var libraryVersion: Bytes = []
+  var session = RESPSession() {
+    didSet { writer.version = session.version }
+  }
 
   // A transaction.
-  var queue: [Queued]?
+  var queue: [[Bytes]]?
   var queuedBytes = 0
   var isAborted = false
   var watched: [WatchedKey] = []
 
-  init(id: UInt64, options: RESPOptions = RESPOptions()) {
+  package init(id: UInt64, options: RESPOptions = RESPOptions()) {
     self.id = id
     self.options = options
     parser = RESPParser(wordBytesMax: options.wordBytesMax)
@@ -75,14 +75,14 @@ struct RESPConnection: Sendable {
 
   // MARK: - Bytes
 
-  mutating func received(_ bytes: Bytes) {
+  package mutating func received(_ bytes: Bytes) {
     guard !isClosing else { return }
     isDrained = false
     parser.append(bytes)
   }
 
   /// The client sends nothing more.
-  mutating func inputEnded() { isInputOver = true }
+  package mutating func inputEnded() { isInputOver = true }
 
   /// Tells the client that it is turned away, behind all answers, and ends the connection.
   mutating func turnAway(_ text: String) {
@@ -94,7 +94,7 @@ struct RESPConnection: Sendable {
   /// Takes no further requests; the connection ends when what is there is sent.
   mutating func close() { isClosing = true }
 
-  mutating func takeOutput() -> Bytes {
+  package mutating func takeOutput() -> Bytes {
     if underway == nil, let text = farewell {
       farewell = nil
       writer.write(.error(text))
@@ -102,17 +102,20 @@ struct RESPConnection: Sendable {
     return writer.take()
   }
 
-  var heldBytes: Int { parser.heldBytes + writer.bytes.count + queuedBytes }
+  package var heldBytes: Int { parser.heldBytes + writer.bytes.count + queuedBytes }
   /// Whether more requests should be read from the connection.
   var wantsReading: Bool { !isClosing && (isDrained || parser.heldBytes < options.requestBytesMax) }
   /// Whether the connection ends when all output is sent.
-  var isFinished: Bool { underway == nil && (isClosing || isInputOver && isDrained) }
+  package var isFinished: Bool {
+    underway == nil && left.isEmpty && (isClosing || isInputOver && isDrained)
+  }
 
   // MARK: - Steps
 
   /// The next thing to do; nil if there is none at the moment.
-  mutating func next(_ facts: () -> RESPFacts) -> Step? {
-    guard underway == nil else { return nil }
+  package mutating func next(_ facts: () -> RESPFacts) -> Step? {
+    guard underway == nil, writer.bytes.count < options.outputBytesMax else { return nil }
+    guard left.isEmpty else { return begin(.read(left)) }
     var group = Group()
     while !isClosing, writer.bytes.count < options.outputBytesMax, let request = takeRequest() {
       if queue == nil, let call = dataCall(request), let info = CommandTable.find(request[0]) {
@@ -132,8 +135,17 @@ struct RESPConnection: Sendable {
       }
     }
     guard !group.calls.isEmpty else { return nil }
-    underway = .group
-    return group.isWrite ? .write(group.calls) : .read(group.calls)
+    return begin(group.isWrite ? .write(group.calls) : .read(group.calls))
+  }
+
+  private mutating func begin(_ step: Step) -> Step {
+    left = []
+    switch step {
+    case .write(let calls): underway = .group(calls, isWrite: true)
+    case .read(let calls): underway = .group(calls, isWrite: false)
+    case .transaction, .watch, .namespaces: break
+    }
+    return step
   }
 
   /// Commands that are carried out together.
@@ -141,13 +153,17 @@ struct RESPConnection: Sendable {
     var calls: [KeyValueCall] = []
     var isWrite = false
     private var bytes = 0
+    /// How many of them answer what was there before.
+    private var valueCount = 0
 
     mutating func takes(_ call: KeyValueCall, _ isWrite: Bool, _ options: RESPOptions) -> Bool {
       if !calls.isEmpty {
         guard isWrite == self.isWrite, bytes + call.bytes <= options.groupBytesMax,
-          calls.count < options.groupCountMax
+          calls.count < options.groupCountMax,
+          !isWrite || !call.answersValue || valueCount < AnswerLimit.entryBytes / options.valueBytesMax
         else { return false }
       }
+      if isWrite, call.answersValue { valueCount += 1 }
       self.isWrite = isWrite
       bytes += call.bytes
       calls.append(call)
@@ -175,7 +191,7 @@ struct RESPConnection: Sendable {
   private func dataCall(_ request: [Bytes]) -> KeyValueCall? {
     guard let info = CommandTable.find(request[0]), !info.isConnection, fault(of: request, info) == nil
     else { return nil }
-    return KeyValueCall(namespace: namespace, arguments: request)
+    return KeyValueCall(namespace: session.namespace, arguments: request)
   }
 
   /// What is wrong with a request, whatever the data is.
@@ -187,6 +203,10 @@ struct RESPConnection: Sendable {
       return
         "ERR string exceeds maximum allowed size (\(long.count) bytes; the limit is \(options.valueBytesMax))"
     }
+    if let length = Self.lengthAsked(request, info), length > options.valueBytesMax {
+      return info.name == "setbit"
+        ? "ERR bit offset is not an integer or out of range" : CommandError.tooLong.text
+    }
     for position in info.keyIndices(argumentCount: request.count)
     where request[position].count > options.keyBytesMax {
       return "ERR key is too long (\(request[position].count) bytes; the limit is \(options.keyBytesMax))"
@@ -194,24 +214,30 @@ struct RESPConnection: Sendable {
     return nil
   }
 
+  /// How long a request makes a string at least that may say so in a few bytes.
+  private static func lengthAsked(_ request: [Bytes], _ info: CommandInfo) -> Int? {
+    guard info.name == "setrange" || info.name == "setbit", let offset = NumberText.integer(request[2]),
+      offset >= 0
+    else { return nil }
+    if info.name == "setbit" { return Int(offset / 8) + 1 }
+    return request[3].isEmpty ? nil : Int(min(offset, 1 << 40)) + request[3].count
+  }
+
   // MARK: - Answers
 
   /// The end of ``Step/write(_:)``, ``Step/read(_:)`` or ``Step/transaction(_:watched:)``.
-  mutating func answer(_ result: Result<KeyValueOutcome, ReplicaError>, count: Int) {
+  package mutating func answer(_ result: Result<KeyValueOutcome, ReplicaError>, count: Int) {
     guard let ended = underway else { return }
     underway = nil
     switch (ended, result) {
-    case (.group, .success(.replies(let replies))): for reply in replies { writer.write(reply) }
-    case (.transaction(let queued), .success(.replies(let replies))):
-      var rest = replies[...]
-      writer.write(
-        .array(
-          queued.map { item in
-            switch item {
-            case .answered(let reply): reply
-            case .call: rest.popFirst() ?? .null
-            }
-          }))
+    case (.group(let calls, let isWrite), .success(.replies(let replies))):
+      for reply in replies { writer.write(reply) }
+      if !isWrite { left = Array(calls.dropFirst(replies.count)) }
+    case (.transaction(let queued, let session), .success(.replies(let replies))):
+      writer.write(queued, replies)
+      self.session = session
+      if let mode = session.replyMode { setReplyMode(mode) }
+      if session.isKilled { close() }
     case (.transaction, .success(.changed)): writer.write(.nullArray)
     case (_, .failure(let error)): for _ in 0..<count { writer.write(.error(Self.text(of: error))) }
     case (_, .success): for _ in 0..<count { writer.write(.error("ERR the answer cannot be read")) }
@@ -219,7 +245,7 @@ struct RESPConnection: Sendable {
   }
 
   /// The end of ``Step/watch(_:)``.
-  mutating func answer(versions: Result<[WatchedKey], ReplicaError>) {
+  package mutating func answer(versions: Result<[WatchedKey], ReplicaError>) {
     underway = nil
     switch versions {
     case .success(let keys):
@@ -233,7 +259,7 @@ struct RESPConnection: Sendable {
   }
 
   /// The end of ``Step/namespaces``.
-  mutating func answer(namespaces: Result<[Bytes], ReplicaError>) {
+  package mutating func answer(namespaces: Result<[Bytes], ReplicaError>) {
     underway = nil
     switch namespaces {
     case .success(let names): writer.write(.array(names.map { .bulk($0) }))
@@ -246,6 +272,17 @@ struct RESPConnection: Sendable {
     switch error {
     case .notExecuted(let reason): "TRYAGAIN not executed: \(reason.explanation)"
     case .unknown(let reason): "UNKNOWN outcome unknown: \(reason.explanation)"
+    }
+  }
+}
+
+extension KeyValueCall {
+  /// Whether it changes something and answers a whole value.
+  fileprivate var answersValue: Bool {
+    switch arguments.first.map(RESPConnection.lowered) {
+    case "getset", "getdel", "getex": true
+    case "set": arguments.dropFirst(3).contains { RESPConnection.lowered($0) == "get" }
+    default: false
     }
   }
 }

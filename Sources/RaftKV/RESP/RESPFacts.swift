@@ -4,6 +4,8 @@ import RaftCore
 public struct RESPFacts: Hashable, Sendable {
   /// Where it listens.
   public var address = ""
+  /// Where the client is that asks.
+  public var clientAddress = "127.0.0.1:0"
   /// Whether it leads.
   public var isLeader = false
   /// Where the leader is, if that is known.

@@ -24,8 +24,8 @@ final class SocketClient: @unchecked Sendable {
   /// Received, and not taken by ``receiveLine()``.
   private var received: [UInt8] = []
 
-  /// Connects to a port of 127.0.0.1. Everything that waits gives up after `seconds`.
-  init(to port: UInt16, patience seconds: Int = 30) throws(SocketFailure) {
+  /// Connects to a port of 127.0.0.1, or another host. Everything that waits gives up after `seconds`.
+  init(to port: UInt16, of host: UInt32 = 0x7F00_0001, patience seconds: Int = 30) throws(SocketFailure) {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw SocketFailure("socket") }
     var patience = timeval(tv_sec: seconds, tv_usec: 0)
@@ -35,6 +35,7 @@ final class SocketClient: @unchecked Sendable {
     var isOn: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
     var address = sockaddr_in(localPort: port)
+    address.sin_addr.s_addr = host.bigEndian
     // The descriptor is closed with this object; closed here as well, it could be another one's by then.
     guard address.withPointer({ connect(descriptor, $0, $1) }) == 0 else { throw SocketFailure("connect") }
   }

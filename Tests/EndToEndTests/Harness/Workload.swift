@@ -85,7 +85,7 @@ final class Workload: Sendable {
       switch action {
       case .write(let value?): Request.put(key, "\"\(value)\"")
       case .write(nil): Request.delete(key)
-      case .read: Request.get(key)
+      case .read, .replace, .increment: Request.get(key)
       }
     var operation = Operation(
       key: key, action: action, start: monotonicNanoseconds(), ending: .unknown, client: number)

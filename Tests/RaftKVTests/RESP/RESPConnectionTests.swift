@@ -14,15 +14,25 @@ struct RESPConnectionTests {
     var machine = TestMachine(backend: SortedBackend())
     var index: UInt64 = 0
     var steps: [RESPConnection.Step] = []
+    /// The most bytes that were let out at once.
+    var largestPiece = 0
 
     /// Sends lines, carries out what they lead to, and returns what is answered.
     mutating func send(_ text: String) -> String {
       connection.received(bytes(text.replacing("\n", with: "\r\n")))
-      while let step = connection.next({ RESPFacts() }) {
-        steps.append(step)
-        answer(step)
+      var output: Bytes = []
+      while true {
+        let step = connection.next { RESPFacts() }
+        let piece = connection.takeOutput()
+        largestPiece = max(largestPiece, piece.count)
+        output += piece
+        if let step {
+          steps.append(step)
+          answer(step)
+        } else if piece.isEmpty {
+          return String(decoding: output, as: UTF8.self).replacing("\r\n", with: "|")
+        }
       }
-      return String(decoding: connection.takeOutput(), as: UTF8.self).replacing("\r\n", with: "|")
     }
 
     private mutating func answer(_ step: RESPConnection.Step) {
@@ -83,6 +93,82 @@ struct RESPConnectionTests {
     #expect(
       client.send("SELECT 2\nMULTI\nSET a other\nSELECT 0\nGET a\nEXEC\n")
         == "+OK|+OK|+QUEUED|+QUEUED|+QUEUED|*3|+OK|+OK|$1|7|")
+  }
+
+  @Test("what a transaction sets on the connection is set when it runs, and only if it does")
+  func settingInTransactions() {
+    var client = Client()
+    #expect(client.send("MULTI\nSELECT 1\nDISCARD\nSET k v\nSELECT 0\nGET k\n").hasSuffix("+OK|+OK|$1|v|"))
+    #expect(client.send("WATCH k\nSET k w\nMULTI\nSELECT 1\nEXEC\nGET k\n").hasSuffix("+QUEUED|*-1|$1|w|"))
+    // Inside, a watch cannot be taken back: it is judged when the transaction begins.
+    #expect(client.send("WATCH k\nSET k x\nMULTI\nUNWATCH\nEXEC\n").hasSuffix("+QUEUED|*-1|"))
+    #expect(client.send("MULTI\nHELLO 3\nGET none\nDISCARD\nGET none\n").hasSuffix("+OK|$-1|"))
+    #expect(client.send("MULTI\nGET none\nHELLO 3\nGET none\nEXEC\nGET none\n").hasSuffix("*0|_|_|"))
+    #expect(client.send("MULTI\nCLIENT KILL ID 7 SKIPME no\nDISCARD\nPING\n").hasSuffix("+OK|+PONG|"))
+    #expect(
+      client.send("MULTI\nEXEC now\nEXEC\n").hasSuffix(
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command|"
+          + "-ERR EXEC without MULTI|"))
+  }
+
+  @Test("an error that names what a client sent is one answer")
+  func injection() {
+    var client = Client()
+    let request = "*4\n$6\nEXPIRE\n$1\nk\n$1\n1\n$9\na\n+OK\nb\nPING\n"
+    #expect(client.send(request) == "-ERR Unsupported option a  +OK  b|+PONG|")
+  }
+
+  @Test("a client can ask for silence")
+  func silence() {
+    var client = Client()
+    #expect(client.send("CLIENT REPLY OFF\nSET a 1\nGET a\nCLIENT REPLY ON\nGET a\n") == "+OK|$1|1|")
+    #expect(client.send("CLIENT REPLY SKIP\nSET a 2\nGET a\n") == "$1|2|")
+  }
+
+  @Test("reads that answer much are carried out in steps; the answers are the same")
+  func largeAnswers() {
+    var client = Client()
+    let value = String(repeating: "v", count: 1 << 20)
+    #expect(client.send("*3\n$3\nSET\n$1\nk\n$\(value.count)\n\(value)\n") == "+OK|")
+    client.steps = []
+    let answer = client.send(String(repeating: "GET k\n", count: 40))
+    #expect(answer.utf8.count == 40 * (value.count + 10))
+    #expect(client.steps.count == 10)
+    // Never more than what one step reads, and the answer that goes beyond it.
+    #expect(client.largestPiece <= AnswerLimit.readBytes + value.count + 1_000)
+    // So it is with what the connection answers itself.
+    let words = String(repeating: "x", count: 1_000)
+    #expect(client.send(String(repeating: "ECHO \(words)\n", count: 4_000)).utf8.count == 4_000 * 1_008)
+    #expect(client.largestPiece <= AnswerLimit.readBytes + value.count + 1_000)
+  }
+
+  @Test("what one entry answers is limited; all of it has run")
+  func largeTransactions() {
+    var client = Client()
+    let value = String(repeating: "v", count: 1 << 20)
+    _ = client.send("*3\n$3\nSET\n$1\nk\n$\(value.count)\n\(value)\n")
+    let answer = client.send(
+      "MULTI\n" + String(repeating: "GET k\n", count: 12) + "SET done 1\nEXEC\nGET done\n")
+    #expect(answer.utf8.count <= AnswerLimit.entryBytes + 2_000)
+    #expect(answer.contains("-ERR done, but what was answered together would have more than"))
+    #expect(answer.hasSuffix("+OK|$1|1|"))
+    #expect(
+      client.send("*41\n$4\nMGET\n" + String(repeating: "$1\nk\n", count: 40))
+        == "-ERR the answer would have more than 33554432 bytes|")
+    // Commands that answer old values are not gathered into one entry that would answer too much.
+    client.steps = []
+    #expect(client.send(String(repeating: "GETSET k x\n", count: 30)).hasSuffix("$1|x|"))
+    #expect(client.steps.count == 4)
+  }
+
+  @Test("a few bytes make no long value")
+  func shortRequestsForLongValues() {
+    var client = Client()
+    #expect(
+      client.send("SETRANGE k 1048576 x\nSETRANGE k 1048575 x\nSETBIT k 8388608 1\nSETBIT k 8388607 1\n")
+        == "-ERR string exceeds maximum allowed size (proto-max-bulk-len)|:1048576|"
+        + "-ERR bit offset is not an integer or out of range|:0|")
+    #expect(client.send("SETRANGE k 9223372036854775807 x\n").hasPrefix("-ERR string exceeds"))
   }
 
   @Test("databases are namespaces")
