@@ -105,7 +105,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "RaftNodeTests",
-      dependencies: ["RaftCore", "RaftTransport", "RaftServer", "RaftKV", "raftnode", logging],
+      dependencies: [
+        "RaftCore", "RaftTransport", "RaftServer", "RaftKV", "raftnode", argumentParser, logging,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests",
