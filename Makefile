@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release test lint format mutants mutants-simulated classics simulate soak torture faults fuzz bench bench-core bench-sketches bench-store docs demo demo-stop clean
+.PHONY: help build release install test lint format mutants mutants-simulated classics simulate soak torture faults fuzz bench bench-core bench-sketches bench-store docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -9,9 +9,15 @@ build: ## Build everything, for debugging.
 	@Scripts/prerequisites.sh
 	swift build
 
-release: ## Build the optimised executable: .build/release/raftnode
+release: ## Build the optimised executable, .build/release/raftnode; manual page and completions in .build/release/share
 	@Scripts/prerequisites.sh
 	swift build --configuration release --product raftnode
+	@Scripts/share.sh .build/release/raftnode .build/release/share
+
+install: release ## Install executable, manual page and completions below PREFIX (/usr/local), in DESTDIR if that is given
+	install -d "$(DESTDIR)$(or $(PREFIX),/usr/local)/bin"
+	install -m 755 .build/release/raftnode "$(DESTDIR)$(or $(PREFIX),/usr/local)/bin/raftnode"
+	Scripts/share.sh .build/release/raftnode "$(DESTDIR)$(or $(PREFIX),/usr/local)/share"
 
 test: ## Check the format, then build and run all tests.
 	@Scripts/prerequisites.sh
@@ -50,6 +56,7 @@ faults: release ## Let the disk of a node fail in many ways, and write what it d
 
 bench: release ## Measure beside etcd and Redis, in half an hour; QUICK=1 in a few minutes; RECORD=1 writes Benchmarks/results and README
 	@python3 Benchmarks/compare/compare.py $(if $(QUICK),--quick) $(if $(RECORD),--record) $(ARGUMENTS)
+
 fuzz: ## Give each parser COUNT (10,000,000) mutated inputs, under the address sanitizer; PARSERS="json resp peer", SEED
 	@Scripts/prerequisites.sh
 	@Scripts/fuzz/fuzz.sh $(or $(COUNT),10000000) $(or $(SEED),1) $(PARSERS)

@@ -19,7 +19,7 @@ struct Arguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Where data is kept: memory, or database, which outlives the process. (default: memory)",
-      valueName: "kind"))
+      valueName: "kind"), completion: .list(["memory", "database"]))
   var store: String?
 
   @Flag(name: .customShort("d"), help: "Keep data in a database, as with --store database.")
@@ -36,7 +36,7 @@ struct Arguments: ParsableArguments {
     name: .shortAndLong,
     help: ArgumentHelp(
       "The node's directory, for this node alone. The memory store writes nothing there. (default: ./data)",
-      valueName: "dir"))
+      valueName: "dir"), completion: .directory)
   var volume: String?
 
   @Flag(
@@ -145,6 +145,7 @@ struct Arguments: ParsableArguments {
     help: ArgumentHelp(
       "The least important messages that are logged, to standard error: trace, debug, info, notice, warning, "
         + "error or critical. (default: info)",
-      valueName: "level"))
+      valueName: "level"),
+    completion: .list(["trace", "debug", "info", "notice", "warning", "error", "critical"]))
   var logLevel: String?
 }

@@ -10,6 +10,7 @@ extension LaunchPlan {
   /// The replica's options: what the command line says, and what has to fit it.
   var replicaOptions: ReplicaOptions {
     var options = ReplicaOptions()
+    options.version = RaftNodeCommand.versionNumber
     options.unreachableMilliseconds = UInt64(unreachableMilliseconds)
     options.removeAbsentMilliseconds = removeDeadMilliseconds.map { UInt64($0) }
     options.votersMin = votersMin

@@ -35,6 +35,31 @@ extension EndToEnd {
       #expect(process.errors.isEmpty)
     }
 
+    @Test("manual page and completions are put where systems look for them")
+    func installation() throws {
+      let folder = try TemporaryFolder()
+      defer { folder.remove() }
+      let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+      let script = root.appending(path: "Scripts/share.sh").path
+      let executable = try BuiltProduct.path("raftnode")
+      for _ in 0..<2 {
+        let process = try ChildProcess(script, [executable, "\(folder.path)/share"])
+        #expect(try process.awaitEnd() == .exited(0), "\(process.errors)")
+      }
+      for (file, word) in [
+        ("man/man1/raftnode.1", ".TH RAFTNODE"), ("bash-completion/completions/raftnode", "complete "),
+        ("zsh/site-functions/_raftnode", "#compdef raftnode"),
+        ("fish/vendor_completions.d/raftnode.fish", "complete "),
+      ] {
+        let text = try String(contentsOfFile: "\(folder.path)/share/\(file)", encoding: .utf8)
+        #expect(text.contains(word), "\(file)")
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/share/\(file).new"))
+      }
+      #expect(try ChildProcess(script, ["/bin/false", "\(folder.path)/other"]).awaitEnd() != .exited(0))
+      #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/other/man/man1/raftnode.1"))
+    }
+
     @Test("an address that is in use is refused with one line, and its owner serves on")
     func addressInUse() async throws {
       try await withNode { node in

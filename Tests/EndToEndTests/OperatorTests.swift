@@ -1,20 +1,24 @@
 import Foundation
 import Testing
 
+/// A command of `raftnode` that has ended.
+struct EndedCommand {
+  let end: ProcessEnd
+  let output: String
+  let errors: String
+
+  init(_ arguments: [String]) throws {
+    let child = try ChildProcess(try BuiltProduct.path("raftnode"), arguments)
+    end = try child.awaitEnd(within: 60)
+    output = child.output
+    errors = child.errors
+  }
+}
+
 extension EndToEnd {
   @Suite("Commands for operators")
   struct OperatorTests {
-    private struct Ended {
-      var end: ProcessEnd
-      var output: String
-      var errors: String
-    }
-
-    private func run(_ arguments: [String]) throws -> Ended {
-      let child = try ChildProcess(try BuiltProduct.path("raftnode"), arguments)
-      let end = try child.awaitEnd()
-      return Ended(end: end, output: child.output, errors: child.errors)
-    }
+    private func run(_ arguments: [String]) throws -> EndedCommand { try EndedCommand(arguments) }
 
     @Test("write, read and delete through any node")
     func keys() async throws {
@@ -57,7 +61,9 @@ extension EndToEnd {
 
         let json = try run(["status", "--json", "--ip", cluster.nodes[0].address])
         let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
-        #expect((object?["troubles"] as? [String])?.isEmpty == false)
+        let troubles = object?["troubles"] as? [[String: String]]
+        #expect(troubles?.compactMap { $0["code"] }.first == "no_quorum")
+        #expect(troubles?.allSatisfy { $0["what"]?.isEmpty == false && $0["do"]?.isEmpty == false } == true)
         #expect((object?["unreachable"] as? [String])?.count == 2)
 
         let nobody = try run(["status", "--ip", cluster.nodes[1].address])

@@ -1,8 +1,8 @@
 import RaftCore
-import RaftServer
 import Testing
 
 @testable import RaftKV
+@testable import RaftServer
 
 private func refusal(_ type: String, _ code: String, in answer: String) -> Bool {
   answer.hasPrefix(#"{"type":"\#(type)","data":false,"error":{"code":"\#(code)","message":""#)
@@ -106,16 +106,51 @@ struct JSONProtocolTests {
         == #"{"type":"get","data":{"key":"b","type":"get","value":2}}"#)
   }
 
+  @Test("status tells what a leader knows of the others, why one has stopped, and what is under way")
+  func statusOfLeader() {
+    var client = TestClient()
+    client.status.version = "1.2.3"
+    client.status.lastIndex = LogIndex(13)
+    client.status.silenceMilliseconds = 40
+    client.status.writeMilliseconds = 1_500
+    client.status.changeIndex = LogIndex(13)
+    client.status.joinObstacle = "no \"leader\""
+    client.status.awaited = ["a:1", "b:1"]
+    client.status.members[0].progress = .init(
+      matchIndex: LogIndex(9), isCaughtUp: false, silenceMilliseconds: 20,
+      replication: .snapshot(sent: 5, bytes: 10))
+    client.status.members[1].lastWords = .init(isFailure: true, reason: "full", ageMilliseconds: 7)
+    let answer = client.ask(#"{"type":"status"}"# + "\n")
+    for part in [
+      #""last":13,"#, #""version":"1.2.3","#, #""silent_ms":40,"write_ms":1500,"change":13,"#,
+      #""join_obstacle":"no \"leader\"","awaited":["a:1","b:1"],"#,
+      #""match":9,"caught_up":false,"silent_ms":20,"snapshot":{"sent":5,"bytes":10}}"#,
+      #""stopped":{"failed":true,"reason":"full","ago_ms":7}}"#,
+    ] { #expect(answer.contains(part), "\(answer)") }
+  }
+
+  @Test("who is replaced, and by whom, has to be said")
+  func replacement() {
+    var client = TestClient()
+    for (request, code) in [
+      (#"{"type":"member","action":"replace","addr":"n1"}"#, "bad_action"),
+      (#"{"type":"member","action":"replace","addr":"n1","with":"nowhere"}"#, "bad_action"),
+      (#"{"type":"member","action":"replace","addr":"n1","with":7}"#, "bad_action"),
+      (#"{"type":"member","action":"exchange","addr":"n1","with":"a:1"}"#, "bad_action"),
+    ] { #expect(client.ask(request).contains(#""code":"\#(code)""#), "\(request)") }
+  }
+
   @Test("status tells what the node knows")
   func status() {
     var client = TestClient()
     #expect(
       client.ask(#"{"type":"status"}"# + "\n")
         == #"{"type":"status","id":"n2","addr":"10.0.0.2:5000","role":"follower","term":7,"leader":"10.0.0.1:5000","#
-        + #""commit":12,"applied":11,"store":"memory","members":["#
-        + #"{"id":"n1","addr":"10.0.0.1:5000","role":"voter","reachable":true},"#
-        + #"{"id":"n2","addr":"10.0.0.2:5000","role":"voter","reachable":false},"#
-        + #"{"id":"n3","addr":"10.0.0.3:5000","role":"learner","reachable":true}]}"#)
+        + #""commit":12,"applied":11,"last":0,"store":"memory","version":"","cluster":"c9","silent_ms":null,"#
+        + #""write_ms":null,"change":null,"snapshot_received":null,"join_obstacle":null,"awaited":[],"members":["#
+        + #"{"id":"n1","addr":"10.0.0.1:5000","role":"voter","reachable":true,"store":"memory"},"#
+        + #"{"id":"n2","addr":"10.0.0.2:5000","role":"voter","reachable":false,"store":"memory"},"#
+        + #"{"id":"n3","addr":"10.0.0.3:5000","role":"learner","reachable":true,"store":"memory"}]}"#)
     client.status = TestClient.status(leader: nil)
     #expect(client.ask(#"{"type":"status"}"# + "\n").contains(#""leader":null,"#))
     #expect(

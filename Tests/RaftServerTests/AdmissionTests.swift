@@ -63,6 +63,50 @@ struct AdmissionTests {
     #expect(reason.contains("remove it first"))
   }
 
+  @Test("whose place an operator has given away goes in the change in which the newcomer gets its vote")
+  func replacedByOperator() throws {
+    let lost = member(2, "b:1", .durable)
+    let three = [member(1, "a:1", .durable), lost, member(3, "c:1", .durable)]
+    for new in [member(5, "b:1", .durable), member(6, "d:1", .durable)] {
+      let asLearner = Admission(of: new, in: try configuration(three), replacing: [lost.id])
+      #expect(asLearner == .change([.addLearner(new)]))
+      let asVoter = Admission(
+        of: new, in: try configuration(three, learners: [new]), replacing: [lost.id, NodeID(77)])
+      #expect(asVoter == .change([.promote(new.id), .remove(lost.id)]))
+    }
+  }
+
+  @Test(
+    "an operator's word counts for one address and for a while, and last words until the node is met again")
+  func neighbourhood() {
+    var around = Neighbourhood()
+    around.replace(NodeID(2), at: "b:1", now: 0)
+    let limit = Neighbourhood.replacementMilliseconds
+    let replaced = [("b:1", 0), ("c:1", 0), ("b:1", limit)].map { around.replaced(at: $0, now: $1) }
+    #expect(replaced == [[NodeID(2)], [], []])
+    around.stops(NodeID(2), LastWords(isFailure: true, reason: "full"), now: 5)
+    #expect(
+      around.lastWords(of: NodeID(2), now: 9) == .init(isFailure: true, reason: "full", ageMilliseconds: 4))
+    for node in UInt64(3)..<200 { around.stops(NodeID(node), LastWords(isFailure: false, reason: ""), now: 5) }
+    #expect(
+      around.lastWords(of: NodeID(2), now: 9) == nil, "strangers must not have a node remember without end")
+  }
+
+  @Test("last words are one short line, whatever arrives, and survive the wire")
+  func lastWords() throws {
+    let words = LastWords(isFailure: true, reason: "no\nspace\u{1B}[2J" + String(repeating: "é", count: 600))
+    #expect(words.reason.hasPrefix("no space [2Jé"))
+    #expect(words.reason.utf8.count <= LastWords.bytesMax)
+    for words in [words, LastWords(isFailure: false, reason: "")] {
+      let bytes = words.encoded()
+      #expect(try LastWords(decoding: bytes) == words)
+      for count in bytes.indices {
+        #expect(throws: MalformedBytes.self) { try LastWords(decoding: Array(bytes[..<count])) }
+      }
+    }
+    #expect(throws: MalformedBytes.self) { try LastWords(decoding: [3, 0, 0, 0, 0]) }
+  }
+
   @Test("there is a limit of members")
   func limit() throws {
     let full = (1...Configuration.memberLimit).map { member(UInt64($0), "h\($0):1") }

@@ -28,6 +28,10 @@ public struct RaftStatus: Hashable, Sendable {
   public let snapshot: Snapshot?
   /// How much of a snapshot has been received and stored, while one is being received.
   public let receivedSnapshotBytes: UInt64?
+  /// When it last heard from a leader; zero if never. Of no meaning on a leader.
+  public let lastLeaderContact: Ticks
+  /// When its oldest write was handed out that is not durable yet; nil if there is none.
+  public let oldestWrite: Ticks?
   /// What a leader knows of its peers, by id; empty on other nodes.
   public let peers: [PeerStatus]
 }
@@ -74,6 +78,7 @@ extension Consensus {
       durableIndex: writes.durableIndex, commitIndex: commitIndex, appliedIndex: appliedIndex,
       baseIndex: log.base.index, configuration: configuration, pendingReads: reads.count,
       transferTarget: transfer?.target, snapshot: snapshot, receivedSnapshotBytes: incoming?.stored,
+      lastLeaderContact: lastLeaderContact, oldestWrite: writes.oldestTaken,
       peers: progress.peers.filter { $0.removedAt == nil }.map(status(of:)))
   }
 

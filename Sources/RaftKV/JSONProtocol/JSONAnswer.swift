@@ -199,38 +199,6 @@ extension JSONWriter {
     }
     write(raw: "]")
   }
-
-  private mutating func write(_ status: ReplicaStatus) {
-    write(raw: #"{"type":"status","id":"#)
-    write(status.id.description)
-    write(raw: #","addr":"#)
-    write(status.address)
-    write(raw: #","role":"#)
-    write(status.role.rawValue)
-    write(raw: #","term":"#)
-    write(status.term.rawValue)
-    write(raw: #","leader":"#)
-    if let leader = status.leaderAddress { write(leader) } else { write(raw: "null") }
-    write(raw: #","commit":"#)
-    write(status.commitIndex.rawValue)
-    write(raw: #","applied":"#)
-    write(status.appliedIndex.rawValue)
-    write(raw: #","store":"#)
-    write(status.store == .memory ? "memory" : "database")
-    write(raw: #","members":["#)
-    for (position, member) in status.members.enumerated() {
-      write(raw: position == 0 ? #"{"id":"# : #",{"id":"#)
-      write(member.id.description)
-      write(raw: #","addr":"#)
-      write(member.address)
-      write(raw: #","role":"#)
-      write(member.isVoter ? "voter" : "learner")
-      write(raw: #","reachable":"#)
-      write(member.isReachable)
-      write(raw: "}")
-    }
-    write(raw: "]}")
-  }
 }
 
 extension MembershipError {
@@ -241,6 +209,7 @@ extension MembershipError {
     case .refused: "refused"
     case .unknownMember: "not_a_member"
     case .notTransferred: "refused"
+    case .waiting: "waiting"
     case .failed(let error): error.reason.rawValue
     }
   }

@@ -157,6 +157,9 @@ where
     case .transfer(let name?):
       guard let id = id(of: name) else { return handler(.failure(.unknownMember)) }
       return handler(replica.beginTransfer(to: id))
+    case .replace(let name, let place):
+      guard let id = id(of: name) else { return handler(.failure(.unknownMember)) }
+      return replica.replaceMember(id, at: place, then: handler)
     case .remove(let name): changes = id(of: name).map { [.remove($0)] } ?? []
     case .promote(let name): changes = id(of: name).map { [.promote($0)] } ?? []
     case .demote(let name): changes = id(of: name).map { [.demote($0)] } ?? []

@@ -29,6 +29,8 @@ public enum Administration: Hashable, Sendable {
   case promote(String)
   /// A voter votes no longer.
   case demote(String)
+  /// The place of a member goes to the node at an address.
+  case replace(String, with: String)
   /// Leadership goes to a member; nil for whoever is best placed.
   case transfer(String?)
 }
@@ -63,6 +65,7 @@ struct JSONRequest: Hashable, Sendable {
     static let keep = Bytes(#""keep""#.utf8)
     static let action = Bytes(#""action""#.utf8)
     static let addr = Bytes(#""addr""#.utf8)
+    static let with = Bytes(#""with""#.utf8)
     static let session = Bytes(#""session""#.utf8)
     static let seq = Bytes(#""seq""#.utf8)
     static let acked = Bytes(#""acked""#.utf8)
@@ -182,7 +185,14 @@ private struct FieldReader {
     case "remove": return .remove(member)
     case "promote": return .promote(member)
     case "demote": return .demote(member)
-    default: throw refusal(.badAction, "an 'action' is remove, promote or demote")
+    case "replace":
+      let place = try text(of: JSONRequest.Field.with, isRequired: true) ?? ""
+      do {
+        return .replace(member, with: try Endpoint(place).description)
+      } catch {
+        throw refusal(.badAction, "'with' is the address of a node, host:port: \(error)")
+      }
+    default: throw refusal(.badAction, "an 'action' is remove, promote, demote or replace")
     }
   }
 

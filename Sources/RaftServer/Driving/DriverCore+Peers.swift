@@ -130,15 +130,52 @@ extension DriverCore {
   }
 
   var status: ReplicaStatus {
-    let configuration = node.configuration
-    return ReplicaStatus(
-      id: id, clusterID: nil, address: address, role: currentRole, term: node.term,
-      leaderAddress: node.leader.map { name(of: $0) }, commitIndex: node.commitIndex,
-      appliedIndex: node.appliedIndex, store: .memory,
+    let known = node.status
+    let configuration = known.configuration
+    var status = ReplicaStatus(
+      id: id, clusterID: nil, address: address, role: currentRole, term: known.term,
+      leaderAddress: known.leader.map { name(of: $0) }, commitIndex: known.commitIndex,
+      appliedIndex: known.appliedIndex, store: .memory,
       members: configuration.members.map { member in
         .init(
           id: member.id, address: member.address, isVoter: configuration.isVoter(member.id),
-          isReachable: member.id == id || links.isUp(member.id, .consensus))
+          isReachable: member.id == id || links.isUp(member.id, .consensus), store: member.store,
+          progress: known.peers.first { $0.id == member.id }.map(progress(of:)))
       })
+    status.lastIndex = known.lastEntry.index
+    status.silenceMilliseconds = silence(known)
+    status.writeMilliseconds = known.oldestWrite.map(milliseconds(since:))
+    if let newest = node.configuration(at: known.lastEntry.index),
+      newest.index > known.commitIndex || configuration.isJoint
+    {
+      status.changeIndex = newest.index
+    }
+    status.receivedSnapshotBytes = known.receivedSnapshotBytes
+    return status
+  }
+
+  private func progress(of peer: PeerStatus) -> ReplicaStatus.Progress {
+    .init(
+      matchIndex: peer.matchIndex, isCaughtUp: peer.isCaughtUp,
+      silenceMilliseconds: milliseconds(since: peer.lastHeard), replication: peer.replication)
+  }
+
+  /// How long ago the leader was heard from; of a leader, the most recent majority.
+  private func silence(_ known: RaftStatus) -> UInt64? {
+    guard let leader = known.leader else { return nil }
+    guard leader == id else { return milliseconds(since: known.lastLeaderContact) }
+    return [known.configuration.voters, known.configuration.outgoingVoters].filter { !$0.isEmpty }
+      .map { voters in
+        let silences = voters.map { voter in
+          voter == id
+            ? 0 : known.peers.first { $0.id == voter }.map { milliseconds(since: $0.lastHeard) } ?? .max
+        }
+        return silences.sorted()[voters.count / 2]
+      }.max()
+  }
+
+  private func milliseconds(since instant: Ticks) -> UInt64 {
+    guard instant < now.ticks else { return 0 }
+    return (now.ticks.rawValue - instant.rawValue) * UInt64(options.tickMilliseconds)
   }
 }

@@ -16,17 +16,28 @@ enum Admission: Hashable {
   /// It is let in as a learner first, so that it holds nobody up while it catches up, and then votes (thesis §4.2.1). A
   /// memory node that has been started again is a new incarnation: it takes the vote of the former one at its address in
   /// one joint change, so that at no time both count, or neither.
-  init(of newcomer: Member, in configuration: Configuration) {
+  ///
+  /// - Parameter replaced: Members whose place an operator has given to whoever is at the newcomer's address. They go in
+  ///   the change in which it gets its vote.
+  init(of newcomer: Member, in configuration: Configuration, replacing replaced: [NodeID] = []) {
     let others = configuration.members.filter { $0.address == newcomer.address && $0.id != newcomer.id }
     if configuration.isVoter(newcomer.id) {
       self = .votes
-    } else if let owner = others.first(where: { $0.store == .durable }) {
+    } else if let owner = others.first(where: { $0.store == .durable && !replaced.contains($0.id) }) {
       // What a durable member has acknowledged is on its disk, and the cluster counts on that.
       self = .refused(
-        "\(owner.address) is the address of the durable member \(owner.id): if that one has lost its data, remove it first"
+        """
+        \(owner.address) is the address of the durable member \(owner.id): if that one has lost its data, remove it first, \
+        or have it replaced: raftnode member replace \(owner.address) \(owner.address)
+        """
       )
     } else if configuration.learners.contains(newcomer.id) {
-      self = .change([.promote(newcomer.id)] + others.map { .remove($0.id) })
+      let gone =
+        others.map(\.id)
+        + replaced.filter { id in
+          id != newcomer.id && configuration.member(id) != nil && !others.contains { $0.id == id }
+        }
+      self = .change([.promote(newcomer.id)] + gone.map { .remove($0) })
     } else if configuration.members.count >= Configuration.memberLimit {
       self = .refused("the cluster has \(Configuration.memberLimit) members, which is the most there may be")
     } else {

@@ -10,6 +10,42 @@ extension FrameKind {
   static let leave = FrameKind(rawValue: 21)
   /// A node is told that it is no member any more.
   static let removed = FrameKind(rawValue: 22)
+  /// A node that stops says why.
+  static let lastWords = FrameKind(rawValue: 23)
+}
+
+/// What a node says when it stops, so that those who ask the others are told more than that it does not answer. Nothing
+/// rests on it: it is for people.
+struct LastWords: ByteCodable, Hashable {
+  /// Whether the store failed; otherwise the node was stopped in order.
+  var isFailure: Bool
+  /// The words, on one line.
+  var reason: String
+
+  /// Longer words are cut off, in bytes.
+  static let bytesMax = 512
+
+  init(isFailure: Bool, reason: String) {
+    self.isFailure = isFailure
+    let line = reason.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : String($0) }
+    var text = ""
+    for piece in line where text.utf8.count + piece.utf8.count <= Self.bytesMax { text += piece }
+    self.reason = text
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    writer.write(isFailure ? 2 : 1 as UInt8)
+    writer.write(reason)
+  }
+
+  init(from reader: inout ByteReader) throws(MalformedBytes) {
+    let kind = try reader.readUInt8()
+    guard kind == 1 || kind == 2 else {
+      throw MalformedBytes("last words are of kind 1 or 2, not \(kind)", offset: 0)
+    }
+    // What comes from the network is made as harmless as what goes there.
+    self.init(isFailure: kind == 2, reason: try reader.readString())
+  }
 }
 
 /// What a node is told that its cluster has removed, and that may have missed it.

@@ -30,6 +30,12 @@ struct Neighbourhood: Sendable {
   var seen: Configuration?
   /// Whether the node was a member by ``seen``.
   var wasMember = false
+  /// What the node was last told when it asked to be let in.
+  var joinObstacle: String?
+  /// Members whose place an operator has given to whoever is at an address, and until when, in milliseconds.
+  private var replacements: [(member: NodeID, address: String, until: UInt64)] = []
+  /// What nodes said that have stopped, and when, in milliseconds.
+  private var words: [(node: NodeID, words: LastWords, at: UInt64)] = []
 
   /// How often a newcomer asks, in milliseconds.
   static let askMilliseconds: UInt64 = 200
@@ -40,6 +46,10 @@ struct Neighbourhood: Sendable {
   static let movedMilliseconds: UInt64 = 10_000
   /// How many former members and other addresses are tried at a time: strangers must not make a node dial without end.
   static let triedMax = 64
+
+  /// How long an operator's word counts that a member is to be replaced, in milliseconds: the command repeats it until
+  /// that is done, so that nothing is left behind of one that was given up.
+  static let replacementMilliseconds: UInt64 = 10_000
 
   /// A store was found that belongs to a member: whether it still is one has to show.
   mutating func resumed() { wasMember = true }
@@ -67,8 +77,37 @@ struct Neighbourhood: Sendable {
     leaving.append((address, now + Self.farewellMilliseconds))
   }
 
+  /// An operator gives the place of a member to whoever is at an address.
+  mutating func replace(_ member: NodeID, at address: String, now: UInt64) {
+    replacements.removeAll { $0.member == member || $0.until <= now }
+    guard replacements.count < Self.triedMax else { return }
+    replacements.append((member, address, now + Self.replacementMilliseconds))
+  }
+
+  /// The members whose place was given to whoever is at `address`.
+  mutating func replaced(at address: String, now: UInt64) -> [NodeID] {
+    replacements.removeAll { $0.until <= now }
+    return replacements.filter { $0.address == address }.map(\.member)
+  }
+
+  /// A member stops, and says why.
+  mutating func stops(_ node: NodeID, _ lastWords: LastWords, now: UInt64) {
+    words.removeAll { $0.node == node }
+    if words.count >= Self.triedMax { words.removeFirst() }
+    words.append((node, lastWords, now))
+  }
+
+  /// What a node said when it stopped, if it was not met again since then.
+  func lastWords(of node: NodeID, now: UInt64) -> ReplicaStatus.LastWords? {
+    words.first { $0.node == node }.map {
+      .init(
+        isFailure: $0.words.isFailure, reason: $0.words.reason, ageMilliseconds: now - min(now, $0.at))
+    }
+  }
+
   mutating func up(_ peer: RemotePeer) {
     down(peer.address)
+    words.removeAll { $0.node == peer.node }
     let place = linked.firstIndex { $0.address > peer.address } ?? linked.count
     linked.insert(peer, at: place)
   }

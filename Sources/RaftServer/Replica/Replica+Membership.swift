@@ -11,6 +11,8 @@ public enum MembershipError: Error, Hashable, Sendable, CustomStringConvertible 
   case unknownMember
   /// Leadership cannot be handed over so. Nothing has changed.
   case notTransferred(TransferError)
+  /// A member cannot be replaced yet, for this reason; ask again. Nothing has changed.
+  case waiting(reason: String)
   /// The node is not able to answer now, or the change may have been made, or not.
   case failed(ReplicaError)
 
@@ -22,6 +24,7 @@ public enum MembershipError: Error, Hashable, Sendable, CustomStringConvertible 
     case .refused(let error): error.description
     case .unknownMember: "no member has this address or id"
     case .notTransferred(let error): error.description
+    case .waiting(let reason): reason
     case .failed(let error): error.description
     }
   }
@@ -58,7 +61,27 @@ extension Replica {
     try result.get()
   }
 
+  /// Gives the place of a member to the node at an address, in one change; to be asked of the leader, and again until it
+  /// is done: the word counts for ten seconds. The address may be that of the member itself, if a new node is there.
+  ///
+  /// - Throws: ``MembershipError``; ``MembershipError/waiting(reason:)`` while there is no node at the address that could
+  ///   vote.
+  public func replaceMember(_ member: NodeID, at address: String) async throws(MembershipError) {
+    let result = await withCheckedContinuation {
+      (done: CheckedContinuation<Result<Void, MembershipError>, Never>) in
+      loop.async { [self] in replaceMember(member, at: address) { done.resume(returning: $0) } }
+    }
+    try result.get()
+  }
+
   // MARK: - For code on the replica's loop
+
+  /// Replaces a member, as ``replaceMember(_:at:)``. To be called on ``loop``, which calls back.
+  public func replaceMember(
+    _ member: NodeID, at address: String, then handler: @escaping (Result<Void, MembershipError>) -> Void
+  ) {
+    host.replaceMember(member, at: address, then: handler)
+  }
 
   /// Changes who takes part, as ``changeMembers(_:within:)``. To be called on ``loop``, which calls back.
   public func changeMembers(
@@ -107,7 +130,7 @@ extension ReplicaHost {
     return begun?.mapError(MembershipError.notTransferred) ?? .failure(.failed(.notExecuted(.notReady)))
   }
 
-  private var obstacleToLeading: MembershipError? {
+  var obstacleToLeading: MembershipError? {
     guard let node = driver?.node, !isStopped else { return .failed(.notExecuted(.notReady)) }
     if node.isLeader { return nil }
     return .notLeader(address: node.leader.flatMap { node.configuration.member($0)?.address })

@@ -94,13 +94,19 @@ extension ReplicaHost {
   func receiveJoinReply(_ frame: Frame) {
     do {
       switch try JoinReply(decoding: frame.body) {
-      case .admitted(let cluster, let configuration): enter(cluster, configuration)
+      case .admitted(let cluster, let configuration):
+        around.joinObstacle = nil
+        enter(cluster, configuration)
       case .ask(let address):
         guard driver == nil, address != self.address, (try? Endpoint(address)) != nil else { return }
         around.leaderAddress = address
         refreshPeers()
-      case .wait(let reason): report(.joinWaits(reason: reason))
-      case .refused(let reason): report(.joinRefused(reason: reason))
+      case .wait(let reason):
+        around.joinObstacle = reason
+        report(.joinWaits(reason: reason))
+      case .refused(let reason):
+        around.joinObstacle = reason
+        report(.joinRefused(reason: reason))
       }
     } catch {
       report(.violation(from: frame.header.sender.description, reason: error.description))
@@ -174,7 +180,8 @@ extension ReplicaHost {
       return .ask(address: leader.address)
     }
     let configuration = node.configuration
-    switch Admission(of: newcomer, in: configuration) {
+    let replaced = around.replaced(at: newcomer.address, now: loop.milliseconds)
+    switch Admission(of: newcomer, in: configuration, replacing: replaced) {
     case .refused(let reason): return .refused(reason: reason)
     case .votes: break
     case .change(let changes):

@@ -146,13 +146,20 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   var status: ReplicaStatus {
     loop.preconditionOnLoop()
-    guard var status = driver?.status else {
-      return ReplicaStatus(
+    var status =
+      driver?.status
+      ?? ReplicaStatus(
         id: identity.node, clusterID: nil, address: address, role: .learner, term: .zero, leaderAddress: nil,
         commitIndex: .zero, appliedIndex: .zero, store: identity.store, members: [])
-    }
-    status.clusterID = identity.cluster
+    status.clusterID = driver == nil ? nil : identity.cluster
     status.store = identity.store
+    status.version = options.version
+    if case .wait(let awaited)? = founding?.decide() { status.awaited = awaited }
+    if driver == nil || around.isJoining { status.joinObstacle = around.joinObstacle }
+    for position in status.members.indices {
+      status.members[position].lastWords = around.lastWords(
+        of: status.members[position].id, now: loop.milliseconds)
+    }
     return status
   }
 
@@ -256,6 +263,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   func fail(_ error: StoreError) {
     report(.storeFailed(reason: "\(error)"))
+    guard !isStopped else { return }
+    sayLastWords(LastWords(isFailure: true, reason: "\(error)"))
     stop {}
   }
 
@@ -377,6 +386,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   private func drain(until deadline: UInt64, then done: @escaping @Sendable () -> Void) {
     flush()
     guard let driver, driver.node.isTransferring || driver.hasRequests, loop.milliseconds < deadline else {
+      sayLastWords(LastWords(isFailure: false, reason: "it was told to"))
       return stop(then: done)
     }
     timer?.cancel()
@@ -453,6 +463,7 @@ extension ReplicaHost: TransportDelegate {
     case .joinReply: return receiveJoinReply(frame)
     case .leave: return receiveLeave(frame)
     case .removed: return receiveRemoved(frame)
+    case .lastWords: return receiveLastWords(frame)
     default: break
     }
     _ = withDriver { $0.receive(frame, from: peer) }

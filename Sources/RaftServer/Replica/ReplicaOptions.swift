@@ -55,6 +55,8 @@ public struct ReplicaOptions: Hashable, Sendable {
   public var sessionsMax = 10_000
   /// The most unacknowledged commands of one session. The same on all nodes. Default 1,024.
   public var sessionOutcomesMax = 1_024
+  /// What the status says of the program's version.
+  public var version = ""
   /// Decides all random choices; nil draws one from the system. A fixed seed is for tests.
   public var seed: UInt64?
 

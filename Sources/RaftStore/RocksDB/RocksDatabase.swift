@@ -21,6 +21,10 @@ package final class RocksDatabase: @unchecked Sendable {
   let copies: CopyFolders?
   /// Whether the folder goes when it is not used any more.
   private let isLeaving = Mutex(false)
+  /// Whether something could not be written. Such a database is not closed: closing writes what the log's buffer still
+  /// holds, and where the library is built with its assertions, as Debian's is, that ends the process after a write to the
+  /// log has failed. Nothing is lost by it, because the node stops, and the next start reads what is on the disk.
+  private let hasFailed = Mutex(false)
 
   /// What differs from one database to the next.
   package struct Options {
@@ -122,8 +126,10 @@ package final class RocksDatabase: @unchecked Sendable {
     rocksdb_readoptions_destroy(reading)
     rocksdb_writeoptions_destroy(writing)
     rocksdb_writeoptions_destroy(writingSynced)
-    rocksdb_close(handle)
-    rocksdb_options_destroy(options)
+    if !hasFailed.withLock({ $0 }) {
+      rocksdb_close(handle)
+      rocksdb_options_destroy(options)
+    }
     // If it stays, the next start removes it.
     if isLeaving.withLock({ $0 }) { try? VolumeFolder.removeFolder(path) }
   }
@@ -140,6 +146,12 @@ package final class RocksDatabase: @unchecked Sendable {
 
   private func check(_ fault: UnsafeMutablePointer<CChar>?, _ doing: String) throws(StoreError) {
     if let fault { throw Self.error(fault, doing, path) }
+  }
+
+  /// As ``check(_:_:)``, for what writes.
+  private func checkWritten(_ fault: UnsafeMutablePointer<CChar>?, _ doing: String) throws(StoreError) {
+    if fault != nil { hasFailed.withLock { $0 = true } }
+    try check(fault, doing)
   }
 
   package func get(_ key: Bytes) throws(StoreError) -> Bytes? { try get(key, reading) }
@@ -161,7 +173,7 @@ package final class RocksDatabase: @unchecked Sendable {
   /// Makes all changes of the batch.
   package func write(_ changes: WriteBatch, isSynced: Bool) throws(StoreError) {
     let fault = lock.withLock { _ in write(changes, isSynced ? writingSynced : writing) }
-    try check(fault, "writing to")
+    try checkWritten(fault, "writing to")
   }
 
   private func write(_ changes: WriteBatch, _ manner: OpaquePointer) -> UnsafeMutablePointer<CChar>? {
@@ -243,7 +255,7 @@ package final class RocksDatabase: @unchecked Sendable {
     rocksdb_flushoptions_set_wait(options, 1)
     var fault: UnsafeMutablePointer<CChar>?
     rocksdb_flush(handle, options, &fault)
-    try check(fault, "flushing")
+    try checkWritten(fault, "flushing")
   }
 
   /// Makes a copy of everything applied so far, which later changes do not touch, in a folder that must not be there yet.
@@ -260,7 +272,7 @@ package final class RocksDatabase: @unchecked Sendable {
   func syncLog() throws(StoreError) {
     var fault: UnsafeMutablePointer<CChar>?
     rocksdb_flush_wal(handle, 1, &fault)
-    try check(fault, "syncing")
+    try checkWritten(fault, "syncing")
   }
 }
 

@@ -107,8 +107,6 @@ extension VolumeReport {
     object["applied"] = applied?.index.rawValue
     object["snapshot"] = snapshot.map { ["index": $0.last.index.rawValue, "bytes": $0.bytes] }
     object["members"] = configuration?.configuration.members.map(\.address)
-    let bytes = try JSONSerialization.data(
-      withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-    return String(decoding: bytes, as: UTF8.self)
+    return try JSONLine.text(object)
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import RaftTransport
 
 /// Shows and changes who takes part.
 struct MemberCommand: ParsableCommand {
@@ -6,19 +7,24 @@ struct MemberCommand: ParsableCommand {
     commandName: "member", abstract: "Show and change who takes part.",
     discussion: """
       A node joins by itself: start it with --ip and with --peers naming any member. It becomes a learner, catches up, and \
-      votes. To replace a node, start the new one, wait until it votes, and remove the old one.
+      votes; member add waits for that. A node with a database whose data is lost keeps its vote until it is replaced or \
+      removed.
       """,
-    subcommands: [List.self, Remove.self, Promote.self, Demote.self], defaultSubcommand: List.self)
+    subcommands: [List.self, Add.self, Replace.self, Remove.self, Promote.self, Demote.self],
+    defaultSubcommand: List.self)
 
   struct List: OperatorCommand {
-    static let configuration = CommandConfiguration(abstract: "All members, as one node knows them.")
+    static let configuration = CommandConfiguration(
+      abstract: "All members, as one node knows them.",
+      discussion: "How far members are is known to the leader alone: it is told if that one is asked.")
 
     @OptionGroup var node: NodeOptions
 
     func perform() throws {
-      let reply = try node.ask(["type": "status"])
-      let view = try ClusterView(reply)
-      node.show(reply, view.memberTable)
+      let reply = try node.ask(.status)
+      let view = try ClusterView(reply, of: node.ip)
+      node.show(
+        reply, view.members.isEmpty ? "\(view.address) is in no cluster yet" : view.memberTable)
     }
   }
 
@@ -42,7 +48,8 @@ struct MemberCommand: ParsableCommand {
   }
 
   struct Demote: OperatorCommand {
-    static let configuration = CommandConfiguration(abstract: "Make a voter a learner.")
+    static let configuration = CommandConfiguration(
+      abstract: "Make a voter a learner, which follows and has no vote.")
 
     @OptionGroup var node: NodeOptions
     @Argument(help: "Address or id of the member.") var member: String
@@ -53,7 +60,7 @@ struct MemberCommand: ParsableCommand {
   fileprivate static func change(
     _ action: String, _ member: String, _ node: NodeOptions, _ result: String
   ) throws {
-    let reply = try node.ask(["type": "member", "action": action, "addr": member])
+    let reply = try node.ask(NodeRequest("member", [("action", action), ("addr", member)]))
     node.show(reply, "\(member) \(result)")
   }
 }

@@ -1,121 +1,181 @@
 import Foundation
+import RaftCore
 import RaftTransport
 
-/// Why a node did not do what it was asked.
-enum NodeError: Error, CustomStringConvertible {
-  /// It cannot be reached, or stopped answering.
-  case unreachable(String, String)
-  /// It answered with an error.
-  case refused(NodeReply.Failure)
-  /// It answered something else than a node would.
-  case unreadable(String)
-
-  var description: String {
-    switch self {
-    case .unreachable(let address, let reason): "\(address) does not answer: \(reason)"
-    case .refused(let failure): "\(failure.message) (\(failure.code), \(failure.outcome))"
-    case .unreadable(let address): "\(address) does not speak as a node of raftnode does"
-    }
-  }
-}
-
-/// An answer, as far as commands look at it.
-struct NodeReply {
-  /// What the node says of a request that it has not carried out.
-  struct Failure {
-    var code: String
-    var message: String
-    var outcome: String
-    var leader: String?
-  }
-
-  /// The whole line.
-  var text: String
-  var fields: [String: Any]
-}
-
-/// Asks nodes over their client protocol, one request on a connection.
+/// Asks nodes over their client protocol, one request on a connection. Whatever answers at an address, a question has an
+/// end: in time, and in bytes.
 enum NodeLink {
-  /// Sends a request; follows to the leader if only that one can do it.
-  static func ask(_ request: [String: Any], at address: String, seconds: Int) throws -> NodeReply {
+  /// No answer is longer than this.
+  static let answerBytesMax = 512 << 20
+
+  /// Sends a request to one of several nodes; follows to the leader if only that one can do it.
+  ///
+  /// - Parameter isRepeatable: Whether a request that may have arrived may be sent to the next one.
+  static func ask(
+    _ request: NodeRequest, anyOf addresses: [String], seconds: Int, isRepeatable: Bool = true
+  ) throws(NodeError) -> NodeReply {
+    var errors: [NodeError] = []
+    for address in addresses {
+      do throws(NodeError) {
+        return try ask(request, at: address, seconds: seconds)
+      } catch {
+        switch error {
+        case .unreachable(_, let obstacle) where isRepeatable || !obstacle.mayHaveArrived:
+          errors.append(error)
+        case .unreachable(let address, let obstacle):
+          throw .notInTime("\(address) does not answer: \(obstacle); whether it was done is unknown")
+        case .unreadable: errors.append(error)
+        case .refused(let failure) where Self.isWorthAnother(failure): errors.append(error)
+        default: throw error
+        }
+      }
+    }
+    guard let first = errors.first else { throw .senseless("--ip names no node") }
+    throw errors.count == 1 ? first : .nobody(errors)
+  }
+
+  /// Another node may do what this one cannot at the moment.
+  private static func isWorthAnother(_ failure: NodeFailure) -> Bool {
+    failure.outcome == "not_executed"
+      && ["no_leader", "not_ready", "too_many_connections", "stopping", "busy", "not_leader"].contains(
+        failure.code)
+  }
+
+  private static func ask(_ request: NodeRequest, at address: String, seconds: Int) throws(NodeError)
+    -> NodeReply
+  {
     var address = address
     for _ in 0..<4 {
-      do {
+      do throws(NodeError) {
         return try askOnce(request, at: address, seconds: seconds)
-      } catch NodeError.refused(let failure) where failure.code == "not_leader" {
-        guard let leader = failure.leader, leader != address else { throw NodeError.refused(failure) }
+      } catch {
+        guard case .refused(let failure) = error, failure.code == "not_leader", let leader = failure.leader,
+          leader != address
+        else { throw error }
         address = leader
       }
     }
-    throw NodeError.unreachable(address, "the nodes name each other as leader; try again soon")
+    throw .notInTime("the nodes name each other as leader; try again in a few seconds")
   }
 
-  static func askOnce(_ request: [String: Any], at address: String, seconds: Int) throws -> NodeReply {
-    let endpoint = try Endpoint(address)
-    var bytes = try JSONSerialization.data(
-      withJSONObject: request, options: [.sortedKeys, .fragmentsAllowed])
-    bytes.append(UInt8(ascii: "\n"))
-    let answer = try exchange(bytes, with: endpoint, seconds: seconds)
-    guard let object = try? JSONSerialization.jsonObject(with: answer), let fields = object as? [String: Any]
-    else { throw NodeError.unreadable(address) }
-    if let error = fields["error"] as? [String: Any] {
-      throw NodeError.refused(
-        .init(
-          code: error["code"] as? String ?? "error",
-          message: error["message"] as? String ?? "no reason given",
-          outcome: error["outcome"] as? String ?? "unknown", leader: error["leader"] as? String))
+  /// Sends a request to one node.
+  static func askOnce(_ request: NodeRequest, at address: String, seconds: Int) throws(NodeError) -> NodeReply
+  {
+    let endpoint: Endpoint
+    do { endpoint = try Endpoint(address) } catch { throw .senseless("\(error)") }
+    let answer = try exchange(request.line, with: endpoint, seconds: seconds)
+    guard let reply = NodeReply(answer) else {
+      // What breaks off was the beginning of an answer, or the answer of something else.
+      guard answer.starts(with: Bytes(#"{"type":"#.utf8)) else { throw .unreadable(address) }
+      throw .unreachable(address, .closed)
     }
-    // Answers may be long, and to look for all kinds of white space would take most of the time.
-    let line = answer[..<((answer.lastIndex { $0 > 0x20 } ?? -1) + 1)]
-    return NodeReply(text: String(decoding: line, as: UTF8.self), fields: fields)
+    if let failure = reply.failure { throw .refused(failure) }
+    guard reply.text(of: "type") != nil else { throw .unreadable(address) }
+    return reply
   }
+
+  // MARK: - The connection
 
   /// Sends bytes, and gives back what comes before the connection ends.
-  private static func exchange(_ bytes: Data, with endpoint: Endpoint, seconds: Int) throws -> Data {
+  private static func exchange(
+    _ bytes: Bytes, with endpoint: Endpoint, seconds: Int
+  ) throws(NodeError) -> Bytes {
+    let deadline = milliseconds + seconds * 1_000
+    let descriptor = try connect(to: endpoint, by: deadline, seconds)
+    defer { close(descriptor) }
+    func fail(_ obstacle: NodeError.Obstacle) -> NodeError { .unreachable("\(endpoint)", obstacle) }
+    var sent = 0
+    while sent < bytes.count {
+      guard isReady(descriptor, POLLOUT, by: deadline) else { throw fail(.silent(seconds: seconds)) }
+      let count = bytes[sent...].withUnsafeBytes {
+        send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if count < 0, isPassing(errno) { continue }
+      // What it has to say may have come before it closed.
+      guard count > 0 else { break }
+      sent += count
+    }
+    shutdown(descriptor, Int32(SHUT_WR))
+    var answer = Bytes()
+    var buffer = [UInt8](repeating: 0, count: 262_144)
+    while true {
+      guard isReady(descriptor, POLLIN, by: deadline) else { throw fail(.silent(seconds: seconds)) }
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      if count < 0, isPassing(errno) { continue }
+      if count <= 0 { break }
+      answer.append(contentsOf: buffer[..<count])
+      guard answer.count <= answerBytesMax else { throw fail(.endless) }
+    }
+    guard !answer.isEmpty else { throw fail(.closed) }
+    return answer
+  }
+
+  private static func connect(
+    to endpoint: Endpoint, by deadline: Int, _ seconds: Int
+  ) throws(NodeError) -> Int32 {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var found: UnsafeMutablePointer<addrinfo>?
     let status = getaddrinfo(endpoint.host, "\(endpoint.port)", &hints, &found)
     guard status == 0, let first = found else {
-      throw NodeError.unreachable("\(endpoint)", String(cString: gai_strerror(status)))
+      throw .unreachable("\(endpoint)", .noAddress(String(cString: gai_strerror(status))))
     }
     defer { freeaddrinfo(found) }
-    let descriptor = socket(first.pointee.ai_family, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw NodeError.unreachable("\(endpoint)", reason) }
-    defer { close(descriptor) }
-    var patience = timeval(tv_sec: seconds, tv_usec: 0)
-    let length = socklen_t(MemoryLayout<timeval>.size)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, length)
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, length)
-    guard connect(descriptor, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0 else {
-      throw NodeError.unreachable("\(endpoint)", reason)
-    }
-    var sent = 0
-    while sent < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        send(descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL))
+    var obstacle = NodeError.Obstacle.other("no address")
+    for candidate in sequence(first: first, next: { $0.pointee.ai_next }) {
+      let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+      let descriptor = socket(candidate.pointee.ai_family, kind, 0)
+      guard descriptor >= 0 else {
+        obstacle = .other(reason(errno))
+        continue
       }
-      guard count > 0 else { throw NodeError.unreachable("\(endpoint)", reason) }
-      sent += count
+      guard let failure = failureToConnect(descriptor, candidate, by: deadline, seconds) else {
+        return descriptor
+      }
+      close(descriptor)
+      obstacle = failure
     }
-    shutdown(descriptor, Int32(SHUT_WR))
-    return try receive(from: descriptor, endpoint)
+    throw .unreachable("\(endpoint)", obstacle)
   }
 
-  private static func receive(from descriptor: Int32, _ endpoint: Endpoint) throws -> Data {
-    var answer = Data()
-    var buffer = [UInt8](repeating: 0, count: 65_536)
+  private static func failureToConnect(
+    _ descriptor: Int32, _ candidate: UnsafeMutablePointer<addrinfo>, by deadline: Int, _ seconds: Int
+  ) -> NodeError.Obstacle? {
+    var number: Int32 = 0
+    if Glibc.connect(descriptor, candidate.pointee.ai_addr, candidate.pointee.ai_addrlen) != 0 {
+      number = errno
+      if number == EINPROGRESS {
+        guard isReady(descriptor, POLLOUT, by: deadline) else { return .noConnection(seconds: seconds) }
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &number, &length)
+      }
+    }
+    switch number {
+    case 0: return nil
+    case ECONNREFUSED: return .refused
+    case ETIMEDOUT: return .noConnection(seconds: seconds)
+    case EHOSTUNREACH, ENETUNREACH: return .noWay(reason(number))
+    default: return .other(reason(number))
+    }
+  }
+
+  private static func isReady(_ descriptor: Int32, _ event: Int32, by deadline: Int) -> Bool {
     while true {
-      let count = recv(descriptor, &buffer, buffer.count, 0)
-      guard count >= 0 else { throw NodeError.unreachable("\(endpoint)", reason) }
-      if count == 0 { break }
-      answer.append(contentsOf: buffer[..<count])
+      var poll = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+      let count = Glibc.poll(&poll, 1, Int32(clamping: max(0, deadline - milliseconds)))
+      if count < 0, errno == EINTR { continue }
+      return count > 0
     }
-    guard !answer.isEmpty else { throw NodeError.unreachable("\(endpoint)", "it closed the connection") }
-    return answer
   }
 
-  private static var reason: String {
-    errno == EAGAIN || errno == EINPROGRESS ? "no answer in time" : String(cString: strerror(errno))
+  private static func isPassing(_ number: Int32) -> Bool { number == EAGAIN || number == EINTR }
+
+  private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
+
+  /// Of a clock that does not go back.
+  static var milliseconds: Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
   }
 }

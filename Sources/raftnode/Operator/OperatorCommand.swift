@@ -1,20 +1,28 @@
 import ArgumentParser
 import Foundation
 import RaftStore
+import RaftTransport
 
 /// What all commands that ask a node have in common.
 struct NodeOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Any node of the cluster.", valueName: "host:port"))
+  @Option(
+    help: ArgumentHelp(
+      "Any node of the cluster, or several, separated by commas: the first one that answers is asked.",
+      valueName: "host:port,..."))
   var ip = "127.0.0.1:5000"
 
-  @Flag(help: "Print the answer as JSON.")
+  @Flag(help: "Print the answer as one JSON object.")
   var json = false
 
-  @Option(help: ArgumentHelp("How long to wait for an answer.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("How long to wait for an answer; 1 to 86400.", valueName: "seconds"))
   var patience = 15
 
-  func ask(_ request: [String: Any]) throws -> NodeReply {
-    try NodeLink.ask(request, at: ip, seconds: patience)
+  func validate() throws { try NodeAddresses.validate(ip, patience) }
+
+  var addresses: [String] { NodeAddresses.list(ip) }
+
+  func ask(_ request: NodeRequest, isRepeatable: Bool = true) throws(NodeError) -> NodeReply {
+    try NodeLink.ask(request, anyOf: addresses, seconds: patience, isRepeatable: isRepeatable)
   }
 
   /// Prints an answer: the line itself, or words.
@@ -23,13 +31,34 @@ struct NodeOptions: ParsableArguments {
   }
 }
 
-/// A command that asks a node. Its failures are one line on standard error, and a status that tells whose they are.
+/// Addresses as they are written behind `--ip`.
+enum NodeAddresses {
+  static func list(_ text: String) -> [String] {
+    text.split(separator: ",", omittingEmptySubsequences: false).map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+  }
+
+  static func validate(_ ip: String, _ patience: Int) throws {
+    for address in list(ip) {
+      do { _ = try Endpoint(address) } catch { throw ValidationError("--ip: \(error)") }
+    }
+    guard (1...86_400).contains(patience) else {
+      throw ValidationError("--patience is '\(patience)'; it must be 1 to 86400 seconds")
+    }
+  }
+}
+
+/// A command that asks a node, or looks at what one has stored. Its failures are one line on standard error, and a status
+/// that tells whose they are.
 protocol OperatorCommand: ParsableCommand {
   func perform() throws
 }
 
 extension OperatorCommand {
   func run() throws {
+    // A reader of the output that goes away ends the command as it ends any other.
+    signal(SIGPIPE, SIG_DFL)
     do {
       try perform()
     } catch let error as NodeError {
@@ -47,76 +76,40 @@ extension OperatorCommand {
   }
 }
 
-extension NodeError {
-  var status: ExitStatus {
-    switch self {
-    case .unreachable, .unreadable: .unavailable
-    case .refused: .refused
-    }
+/// Values as one JSON object on one line.
+enum JSONLine {
+  static func text(_ object: [String: Any]) throws -> String {
+    let bytes = try JSONSerialization.data(
+      withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
 
-/// Reads a key.
-struct GetCommand: OperatorCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "get", abstract: "Print the value of a key, as JSON; status 1 if there is none.")
+/// Lines in columns.
+struct TextTable {
+  let text: String
 
-  @OptionGroup var node: NodeOptions
-  @Option(name: .shortAndLong, help: "The namespace.") var namespace = "default"
-  @Argument(help: "The key.") var key: String
-
-  func perform() throws {
-    let reply = try node.ask(["type": "get", "key": key, "namespace": namespace])
-    let value = (reply.fields["data"] as? [String: Any])?["value"] ?? NSNull()
-    let bytes = try JSONSerialization.data(withJSONObject: value, options: [.fragmentsAllowed, .sortedKeys])
-    node.show(reply, String(decoding: bytes, as: UTF8.self))
-    if value is NSNull { throw ArgumentParser.ExitCode(1) }
-  }
-}
-
-/// Writes a key.
-struct PutCommand: OperatorCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "put", abstract: "Set the value of a key: JSON, or else a string.")
-
-  @OptionGroup var node: NodeOptions
-  @Option(name: .shortAndLong, help: "The namespace.") var namespace = "default"
-  @Argument(help: "The key.") var key: String
-  @Argument(help: "The value.") var value: String
-
-  func perform() throws {
-    let parsed = try? JSONSerialization.jsonObject(with: Data(value.utf8), options: .fragmentsAllowed)
-    let reply = try node.ask([
-      "type": "put", "key": key, "namespace": namespace, "value": parsed ?? value,
-    ])
-    node.show(reply, "done")
-  }
-}
-
-/// Removes a key.
-struct DeleteCommand: OperatorCommand {
-  static let configuration = CommandConfiguration(commandName: "delete", abstract: "Remove a key.")
-
-  @OptionGroup var node: NodeOptions
-  @Option(name: .shortAndLong, help: "The namespace.") var namespace = "default"
-  @Argument(help: "The key.") var key: String
-
-  func perform() throws {
-    node.show(try node.ask(["type": "delete", "key": key, "namespace": namespace]), "done")
+  init(_ head: [String], _ rows: [[String]]) {
+    let lines = [head] + rows
+    let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+    text = lines.map { line in
+      zip(line, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
+        .joined(separator: "  ").trimmingCharacters(in: .whitespaces)
+    }.joined(separator: "\n")
   }
 }
 
 /// Hands leadership over.
 struct TransferCommand: OperatorCommand {
   static let configuration = CommandConfiguration(
-    commandName: "transfer", abstract: "Hand leadership to another member.")
+    commandName: "transfer", abstract: "Hand leadership to another member.",
+    discussion: "It takes a moment: raftnode status shows who leads.")
 
   @OptionGroup var node: NodeOptions
   @Argument(help: "Address or id of the member; whoever is best placed by default.") var member: String?
 
   func perform() throws {
-    var request = ["type": "transfer"]
-    request["addr"] = member
+    let request = NodeRequest("transfer", [("addr", member)])
     node.show(try node.ask(request), "leadership is being handed over; see raftnode status")
   }
 }

@@ -27,6 +27,15 @@ struct RecoverCommand: OperatorCommand {
   @Flag(help: "Do not ask.")
   var yes = false
 
+  @Flag(help: "Print what was done as one JSON object; wants --yes.")
+  var json = false
+
+  func validate() throws {
+    guard yes || !json else {
+      throw ValidationError("--json asks nobody: add --yes if this is what you want")
+    }
+  }
+
   func perform() throws {
     guard forceNewCluster else {
       throw UsageError(
@@ -44,13 +53,22 @@ struct RecoverCommand: OperatorCommand {
     let new = NodeIdentity(
       node: NodeID(.random(in: 1 ... .max)), cluster: ClusterID(.random(in: 1 ... .max)),
       address: endpoint ?? known.address)
-    print(report.text)
-    print(Self.warning(report, known, new, last: last))
+    if !json {
+      print(report.text)
+      print(Self.warning(report, known, new, last: last))
+    }
     guard try yes || isConfirmed(known.address) else {
       StandardError.write("raftnode: nothing was changed")
       throw ArgumentParser.ExitCode(ExitStatus.negative.rawValue)
     }
     let entry = try ForcedCluster.form(at: volume, new)
+    guard !json else {
+      return print(
+        try JSONLine.text([
+          "volume": volume, "index": entry.index.rawValue, "term": entry.term.rawValue, "addr": new.address,
+          "id": "\(new.node)", "cluster": new.cluster.map { "\($0)" } ?? "", "former_id": "\(known.node)",
+        ]))
+    }
     print(
       """
       done: entry \(entry) makes \(new.node) the only voter of cluster \(new.cluster.map { "\($0)" } ?? "")

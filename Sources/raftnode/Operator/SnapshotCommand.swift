@@ -40,6 +40,9 @@ struct SnapshotCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the new node is reached.", valueName: "host:port"))
     var ip: String
 
+    @Flag(help: "Print what was made as one JSON object.")
+    var json = false
+
     func perform() throws {
       let address = try Endpoint(ip).description
       let identity = NodeIdentity(
@@ -52,6 +55,13 @@ struct SnapshotCommand: ParsableCommand {
         throw VolumeRefusal.failed(
           "\(volume) is damaged: \(report.defects.map(\.what).joined(separator: "; ")). Remove it, and look at the disk"
         )
+      }
+      guard !json else {
+        return print(
+          try JSONLine.text([
+            "volume": volume, "index": head.last.index.rawValue, "keys": report.stateKeys, "addr": address,
+            "id": "\(identity.node)", "cluster": identity.cluster.map { "\($0)" } ?? "",
+          ]))
       }
       print(
         """
@@ -99,13 +109,12 @@ extension SnapshotFile.Head {
     """
   }
 
-  func json() throws -> String {
-    let object: [String: Any] = [
+  func json(file: String? = nil) throws -> String {
+    var object: [String: Any] = [
       "taken": time, "cluster": "\(cluster)", "index": last.index.rawValue, "term": last.term.rawValue,
       "bytes": bytes, "id": name, "sound": true,
     ]
-    let bytes = try JSONSerialization.data(
-      withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-    return String(decoding: bytes, as: UTF8.self)
+    object["file"] = file
+    return try JSONLine.text(object)
   }
 }

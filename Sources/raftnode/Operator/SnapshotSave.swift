@@ -12,11 +12,20 @@ extension SnapshotCommand {
 
     @Argument(help: "The file; there must be none of this name.") var file: String
 
-    @Option(help: ArgumentHelp("Any node of the cluster.", valueName: "host:port"))
+    @Option(
+      help: ArgumentHelp("Any node of the cluster; best one that does not lead.", valueName: "host:port"))
     var ip = "127.0.0.1:5000"
 
-    @Option(help: ArgumentHelp("How long to wait for each answer.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("How long to wait for each answer; 1 to 86400.", valueName: "seconds"))
     var patience = 600
+
+    @Flag(help: "Print what was saved as one JSON object.")
+    var json = false
+
+    func validate() throws {
+      guard !ip.contains(",") else { throw ValidationError("--ip names one node, which makes the copy") }
+      try NodeAddresses.validate(ip, patience)
+    }
 
     func perform() throws {
       guard !FileManager.default.fileExists(atPath: file) else {
@@ -25,12 +34,14 @@ extension SnapshotCommand {
       let line = ProgressLine()
       defer { line.end() }
       line.tell("\(ip) takes a snapshot")
-      let taken = try data(of: ["type": "snapshot"])
+      let taken = try data(of: NodeRequest("snapshot"))
       let head = try head(taken)
       guard let id = taken["id"] as? String else { throw NodeError.unreadable(ip) }
       let writer = try SnapshotFileWriter(file, head)
       while writer.bytes < head.bytes {
-        let fields = try data(of: ["type": "snapshot", "id": id, "offset": writer.bytes])
+        var request = NodeRequest("snapshot", [("id", id)])
+        request.add("offset", writer.bytes)
+        let fields = try data(of: request)
         guard let text = fields["piece"] as? String, let piece = Data(base64Encoded: text), !piece.isEmpty,
           UInt64(piece.count) <= head.bytes - writer.bytes
         else { throw NodeError.unreadable(ip) }
@@ -39,10 +50,12 @@ extension SnapshotCommand {
       }
       try writer.finish()
       line.end()
-      print("\(file): everything through entry \(head.last), \(head.bytes) bytes")
+      print(
+        json
+          ? try head.json(file: file) : "\(file): everything through entry \(head.last), \(head.bytes) bytes")
     }
 
-    private func data(of request: [String: Any]) throws -> [String: Any] {
+    private func data(of request: NodeRequest) throws -> [String: Any] {
       let reply = try NodeLink.askOnce(request, at: ip, seconds: patience)
       guard let data = reply.fields["data"] as? [String: Any] else { throw NodeError.unreadable(ip) }
       return data

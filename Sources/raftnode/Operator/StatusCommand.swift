@@ -1,176 +1,143 @@
 import ArgumentParser
 import Foundation
 
-/// What one node says of itself and its cluster.
-struct ClusterView {
-  struct Member {
-    var id: String
-    var address: String
-    var isVoter: Bool
-    var isReachable: Bool
-  }
-
-  var address: String
-  var id: String
-  var role: String
-  var term: UInt64
-  var leader: String?
-  var commit: UInt64
-  var applied: UInt64
-  var store: String
-  var members: [Member]
-
-  init(_ reply: NodeReply) throws {
-    let fields = reply.fields
-    guard let address = fields["addr"] as? String, let role = fields["role"] as? String,
-      let members = fields["members"] as? [[String: Any]]
-    else { throw NodeError.unreadable(fields["addr"] as? String ?? "the node") }
-    self.address = address
-    self.role = role
-    id = fields["id"] as? String ?? ""
-    term = (fields["term"] as? NSNumber)?.uint64Value ?? 0
-    leader = fields["leader"] as? String
-    commit = (fields["commit"] as? NSNumber)?.uint64Value ?? 0
-    applied = (fields["applied"] as? NSNumber)?.uint64Value ?? 0
-    store = fields["store"] as? String ?? ""
-    self.members = members.map { member in
-      Member(
-        id: member["id"] as? String ?? "", address: member["addr"] as? String ?? "",
-        isVoter: member["role"] as? String == "voter", isReachable: member["reachable"] as? Bool ?? false)
-    }
-  }
-
-  var memberTable: String {
-    TextTable(
-      ["ADDRESS", "ID", "ROLE", "REACHABLE FROM \(address)"],
-      members.map { [$0.address, $0.id, $0.isVoter ? "voter" : "learner", $0.isReachable ? "yes" : "NO"] }
-    ).text
-  }
-}
-
-/// Lines in columns.
-struct TextTable {
-  let text: String
-
-  init(_ head: [String], _ rows: [[String]]) {
-    let lines = [head] + rows
-    let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-    text = lines.map { line in
-      zip(line, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
-        .joined(separator: "  ").trimmingCharacters(in: .whitespaces)
-    }.joined(separator: "\n")
-  }
-}
-
 /// Asks all nodes of a cluster, and says what is wrong with it.
 struct StatusCommand: OperatorCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Show the whole cluster, and what is wrong with it.",
-    discussion: "Ends with status 1 if something is wrong.")
+    commandName: "status", abstract: "Show the whole cluster, what is wrong with it, and what to do.",
+    discussion: """
+      Asks a node for the members, and then all of them at once. HEARD FROM is how long ago the leader heard from a \
+      node. Ends with status 1 if something is wrong, 69 if no node answers.
+      """)
 
   @OptionGroup var node: NodeOptions
 
-  func perform() throws {
-    let first = try ClusterView(try NodeLink.askOnce(["type": "status"], at: node.ip, seconds: node.patience))
-    var views = [first]
-    var failures: [(address: String, reason: String)] = []
-    for member in first.members where member.address != first.address {
-      do {
-        let reply = try NodeLink.askOnce(
-          ["type": "status"], at: member.address, seconds: min(node.patience, 3))
-        views.append(try ClusterView(reply))
-      } catch {
-        failures.append((member.address, "\(error)"))
-      }
+  @Option(
+    name: .shortAndLong, defaultAsFlag: 2, parsing: .next,
+    help: ArgumentHelp(
+      "Show it again and again, every two seconds or as often as is said, until interrupted. 1 to 3600.",
+      valueName: "seconds"))
+  var watch: Int?
+
+  func validate() throws {
+    guard watch.map({ (1...3_600).contains($0) }) ?? true else {
+      throw ValidationError("--watch is '\(watch ?? 0)'; it must be 1 to 3600 seconds")
     }
-    views.sort { $0.address < $1.address }
-    let report = ClusterReport(views: views, failures: failures)
-    print(node.json ? try report.json() : report.text)
-    if !report.troubles.isEmpty { throw ArgumentParser.ExitCode(1) }
+  }
+
+  func perform() throws {
+    guard let watch else {
+      let report = try ClusterProbe.report(askingAnyOf: node.addresses, seconds: node.patience)
+      print(node.json ? try report.json() : report.text)
+      if !report.troubles.isEmpty { throw ArgumentParser.ExitCode(ExitStatus.negative.rawValue) }
+      return
+    }
+    try follow(every: watch)
+  }
+
+  /// Shows the cluster until the process is interrupted. Members that were seen are asked as well when those that were
+  /// named do not answer any more.
+  private func follow(every seconds: Int) throws {
+    let isTerminal = isatty(STDOUT_FILENO) == 1
+    var addresses = node.addresses
+    while true {
+      let text: String
+      do throws(NodeError) {
+        let report = try ClusterProbe.report(askingAnyOf: addresses, seconds: min(node.patience, 3))
+        let members = report.newest.members.map(\.address).filter { !node.addresses.contains($0) }
+        if !members.isEmpty { addresses = node.addresses + members }
+        text = node.json ? try Self.line(report) : report.text
+      } catch {
+        text = node.json ? try Self.line(error) : "! \(error)"
+      }
+      let time = Date().formatted(.iso8601)
+      if isTerminal && !node.json { print("\u{1B}[H\u{1B}[J", terminator: "") }
+      print(
+        node.json ? text : "\(time), every \(seconds) s; Ctrl-C ends it\n\n\(text)\(isTerminal ? "" : "\n")")
+      fflush(nil)
+      sleep(UInt32(seconds))
+    }
+  }
+
+  private static func line(_ report: ClusterReport) throws(NodeError) -> String {
+    do { return try report.json() } catch { throw .senseless("\(error)") }
+  }
+
+  private static func line(_ error: NodeError) throws -> String {
+    try JSONLine.text(["nodes": [], "error": error.description])
   }
 }
 
-/// What the nodes of a cluster say, taken together.
-struct ClusterReport {
-  let views: [ClusterView]
-  let failures: [(address: String, reason: String)]
+/// Asks the nodes of a cluster, all at a time.
+enum ClusterProbe {
+  /// How long other nodes than the first one have, in seconds.
+  static let secondsMax = 3
+  /// A cluster has at most 64 members.
+  static let membersMax = 64
 
-  private var newest: ClusterView? { views.max { ($0.term, $0.commit) < ($1.term, $1.commit) } }
-
-  /// What is wrong, and what to do about it, one sentence or two each.
-  var troubles: [String] {
-    guard let newest else { return ["no node answers"] }
-    var troubles: [String] = []
-    let voters = newest.members.filter(\.isVoter)
-    let alive = voters.filter { voter in views.contains { $0.address == voter.address } }
-    let quorum = voters.count / 2 + 1
-    if newest.members.isEmpty {
-      troubles.append(
-        "\(newest.address) is in no cluster yet: it waits for the nodes in its --peers; start them, with the same set."
-      )
-    } else if alive.count < quorum {
-      troubles.append(
-        "\(alive.count) of \(voters.count) voters answer, and \(quorum) are needed: nothing can be written or read. "
-          + "Start the missing ones again: \(missing(voters)).")
-    } else if !views.contains(where: { $0.role == "leader" }) {
-      troubles.append(
-        "there is no leader at this moment; if that lasts, look whether the nodes reach each other.")
+  static func report(askingAnyOf addresses: [String], seconds: Int) throws(NodeError) -> ClusterReport {
+    let (address, first) = try firstView(of: addresses, seconds: seconds)
+    var findings = [ClusterReport.Finding(address: address, result: .success(first))]
+    // The first one may be cut off, and know less than those that it names; they are asked once more.
+    for _ in 0..<2 {
+      let known = findings.compactMap(\.view).filter { $0.cluster == first.cluster }
+      let named = known.flatMap { $0.members.map(\.address) + $0.awaited }
+      let missing = Set(named).subtracting(findings.map(\.address)).subtracting([first.address])
+      guard !missing.isEmpty else { break }
+      // Whatever it is that answers there, it must not have this machine ask the whole world.
+      findings += views(of: Array(missing.sorted().prefix(membersMax)), seconds: min(seconds, secondsMax))
     }
-    for failure in failures {
-      troubles.append(
-        "\(failure.reason). Look at its log and its disk; start it again, or, if it is gone for good: "
-          + "raftnode member remove \(failure.address)")
-    }
-    for view in views {
-      let cut = view.members.filter { member in
-        !member.isReachable && member.address != view.address
-          && views.contains { $0.address == member.address }
-      }
-      if !cut.isEmpty {
-        troubles.append(
-          "\(view.address) does not reach \(cut.map(\.address).joined(separator: ", ")), which answers here: "
-            + "look at the network between them.")
-      }
-      if view.role != "leader", newest.commit > view.applied + 10_000 {
-        troubles.append(
-          "\(view.address) is \(newest.commit - view.applied) entries behind; it catches up by itself if it is not "
-            + "overloaded.")
-      }
-    }
-    return troubles
+    return ClusterReport(asked: first, findings: Self.withOwnAddress(findings))
   }
 
-  private func missing(_ voters: [ClusterView.Member]) -> String {
-    voters.filter { voter in !views.contains { $0.address == voter.address } }.map(\.address)
-      .joined(separator: ", ")
+  /// A node that was asked at another address than its own, such as that of a tunnel, stands under its own.
+  private static func withOwnAddress(_ findings: [ClusterReport.Finding]) -> [ClusterReport.Finding] {
+    guard let first = findings.first, let view = first.view else { return findings }
+    return [.init(address: view.address, result: first.result)] + findings.dropFirst()
   }
 
-  var text: String {
-    let commit = newest?.commit ?? 0
-    var rows = views.map { view in
-      [
-        view.address, view.role, "\(view.term)", "\(view.commit)", "\(view.applied)",
-        "\(commit > view.applied ? commit - view.applied : 0)", view.store,
-      ]
+  private static func firstView(
+    of addresses: [String], seconds: Int
+  ) throws(NodeError) -> (String, ClusterView) {
+    var errors: [NodeError] = []
+    for address in addresses {
+      do throws(NodeError) {
+        return (address, try view(of: address, seconds: seconds))
+      } catch {
+        errors.append(error)
+      }
     }
-    rows += failures.map { [$0.address, "NO ANSWER", "-", "-", "-", "-", "-"] }
-    let table = TextTable(["ADDRESS", "ROLE", "TERM", "COMMITTED", "APPLIED", "BEHIND", "STORE"], rows)
-    let state = troubles.isEmpty ? ["Everything is well."] : troubles.map { "! \($0)" }
-    return ([table.text, ""] + state).joined(separator: "\n")
+    guard let first = errors.first else { throw .senseless("--ip names no node") }
+    throw errors.count == 1 ? first : .nobody(errors)
   }
 
-  func json() throws -> String {
-    let nodes: [[String: Any]] = views.map { view in
-      [
-        "addr": view.address, "id": view.id, "role": view.role, "term": view.term, "commit": view.commit,
-        "applied": view.applied, "store": view.store,
-      ]
+  static func view(of address: String, seconds: Int) throws(NodeError) -> ClusterView {
+    try ClusterView(try NodeLink.askOnce(.status, at: address, seconds: seconds), of: address)
+  }
+
+  /// What several nodes say; each is asked by a thread of its own, so that those that are silent are waited for once.
+  static func views(of addresses: [String], seconds: Int) -> [ClusterReport.Finding] {
+    let answers = Answers()
+    let group = DispatchGroup()
+    for address in addresses {
+      group.enter()
+      Thread.detachNewThread {
+        let result = Result { () throws(NodeError) in try view(of: address, seconds: seconds) }
+        answers.add(.init(address: address, result: result))
+        group.leave()
+      }
     }
-    let object: [String: Any] = [
-      "nodes": nodes, "unreachable": failures.map(\.address), "troubles": troubles,
-    ]
-    let bytes = try JSONSerialization.data(
-      withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-    return String(decoding: bytes, as: UTF8.self)
+    group.wait()
+    return answers.all
+  }
+
+  /// `@unchecked Sendable`: guarded by a lock.
+  private final class Answers: @unchecked Sendable {
+    private let lock = NSLock()
+    private var findings: [ClusterReport.Finding] = []
+
+    func add(_ finding: ClusterReport.Finding) { lock.withLock { findings.append(finding) } }
+
+    var all: [ClusterReport.Finding] { lock.withLock { findings } }
   }
 }
