@@ -14,6 +14,7 @@ extension LaunchPlan {
     options.removeAbsentMilliseconds = removeDeadMilliseconds.map { UInt64($0) }
     options.votersMin = votersMin
     options.requestMilliseconds = UInt64(requestMilliseconds)
+    options.foundsWithLeaseReads = usesLeaseReads
     options.transport.clientConnectionsMax = clientsMax
     options.logBytesMax = UInt64(logBytesMax)
     options.snapshotBytesPerSecond = snapshotBandwidth.map(UInt64.init)
