@@ -143,6 +143,20 @@ struct JSONWatchTests {
     #expect(client.takeLines() == [#"{"type":"event","index":21,"key":"rare","value":1}"#])
   }
 
+  @Test("a client that asks for it is told how far it has been told everything")
+  mutating func progress() {
+    _ = ask(#"{"type":"watch","key":"rare","progress":true,"id":3}"#)
+    for number in 1...250 { put("k", "\(number)") }
+    put("rare", "1")
+    for number in 1...101 { put("k", "\(number)") }
+    #expect(
+      client.takeLines() == [
+        #"{"type":"progress","id":3,"index":101}"#, #"{"type":"progress","id":3,"index":201}"#,
+        #"{"type":"event","id":3,"index":251,"key":"rare","value":1}"#,
+        #"{"type":"progress","id":3,"index":351}"#,
+      ])
+  }
+
   @Test("many events come in pieces, none of them lost or doubled, also inside of one index")
   mutating func pieces() {
     let value = "\"" + String(repeating: "x", count: 30_000) + "\""

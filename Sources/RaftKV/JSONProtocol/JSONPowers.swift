@@ -18,6 +18,7 @@ extension JSONRequest.Field {
   static let cursor = Bytes(#""cursor""#.utf8)
   static let values = Bytes(#""values""#.utf8)
   static let id = Bytes(#""id""#.utf8)
+  static let progress = Bytes(#""progress""#.utf8)
   static let on = Bytes(#""on""#.utf8)
 }
 

@@ -8,6 +8,8 @@ public struct WatchRequest: Hashable, Sendable {
   public var filter: KeyFilter
   /// The log index from which on changes are wanted; nil for those to come.
   public var from: UInt64?
+  /// Whether the client wants to know how far it has been told everything, also when that is nothing.
+  public var hasProgress = false
 }
 
 extension FieldReader {
@@ -24,9 +26,11 @@ extension FieldReader {
       from = index
     }
     let hasKey = document.value(of: JSONRequest.Field.key) != nil
+    let hasProgress = document.isTrue(JSONRequest.Field.progress)
     guard let range = document.value(of: JSONRequest.Field.prefix) else {
       return WatchRequest(
-        id: id, filter: KeyFilter(namespace: try namespace(), key: try key(), isPrefix: false), from: from)
+        id: id, filter: KeyFilter(namespace: try namespace(), key: try key(), isPrefix: false), from: from,
+        hasProgress: hasProgress)
     }
     guard !hasKey, document.kind(of: range) == .string, let prefix = document.decodedString(at: range),
       prefix.count <= options.keyBytesMax
@@ -36,7 +40,8 @@ extension FieldReader {
         "a watch has a 'key', or a 'prefix', which is a string of at most \(options.keyBytesMax) bytes")
     }
     return WatchRequest(
-      id: id, filter: KeyFilter(namespace: try namespace(), key: prefix, isPrefix: true), from: from)
+      id: id, filter: KeyFilter(namespace: try namespace(), key: prefix, isPrefix: true), from: from,
+      hasProgress: hasProgress)
   }
 
   func watchID() throws(RequestRefusal) -> Bytes? {
@@ -58,12 +63,17 @@ struct WatchTable: Sendable {
     let id: Bytes?
     let filter: KeyFilter
     var position: HistoryPosition
+    let hasProgress: Bool
+    /// The last index that the client was told.
+    var toldIndex: UInt64
 
     var bytes: Int { filter.key.count + filter.namespace.count + (id?.count ?? 0) + 128 }
   }
 
   /// Once events take so many bytes, others get their turn.
   private static let pageBytes = 64 << 10
+  /// How far the log goes on until a client that is told nothing else is told that.
+  static let progressEntries: UInt64 = 100
 
   private var list: [Watch] = []
   /// The one that was asked for last.
@@ -98,7 +108,9 @@ struct WatchTable: Sendable {
       }
       guard mayBegin else { return nil }
       list.append(
-        Watch(id: request.id, filter: request.filter, position: HistoryPosition(index: index)))
+        Watch(
+          id: request.id, filter: request.filter, position: HistoryPosition(index: index),
+          hasProgress: request.hasProgress, toldIndex: index))
     case .unwatched(let id):
       guard let position = list.firstIndex(where: { $0.id == id }) else {
         return RequestRefusal(
@@ -126,6 +138,12 @@ struct WatchTable: Sendable {
     case .changes(let page):
       for item in page.items { writer.write(item, id: list[turn].id) }
       list[turn].position = page.next
+      if let last = page.items.last { list[turn].toldIndex = last.event.index }
+      let index = page.next.index - min(page.next.index, 1)
+      if list[turn].hasProgress, page.isAll, index >= list[turn].toldIndex + Self.progressEntries {
+        list[turn].toldIndex = index
+        writer.writeProgress(index, id: list[turn].id)
+      }
       return (writer.bytes, !page.isAll)
     case .forgotten(let oldest):
       let watch = list.remove(at: turn)
@@ -172,6 +190,15 @@ extension JSONWriter {
     case .cleared: write(raw: #""cleared":true"#)
     }
     if item.hasMore { write(raw: #","more":true"#) }
+    write(raw: "}\n")
+  }
+
+  /// Writes a line that tells that everything up to an index was told.
+  fileprivate mutating func writeProgress(_ index: UInt64, id: Bytes?) {
+    write(raw: #"{"type":"progress""#)
+    write(id: id)
+    write(raw: #","index":"#)
+    write(index)
     write(raw: "}\n")
   }
 

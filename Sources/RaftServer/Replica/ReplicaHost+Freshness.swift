@@ -26,6 +26,9 @@ extension ReplicaHost {
 extension Driver {
   /// An instant at which the state machine as it is now was not behind any acknowledged write; nil if none is known.
   var currentAsOf: Ticks? { core.reads.currentAsOf }
+
+  /// What would be stamped into a proposal now.
+  var proposalTime: UInt64 { core.proposalTime }
 }
 
 extension Replica {
@@ -39,6 +42,10 @@ extension Replica {
   /// For how many milliseconds at most this replica may lack writes that others have acknowledged; nil if that is not known,
   /// because it has not been asked for a linearizable read since it was started. To be asked on ``loop``.
   public var ageMilliseconds: UInt64? { host.ageMilliseconds }
+
+  /// What time it would be for the state machine if this replica proposed a command now, in milliseconds since 1970; 0 while
+  /// it waits to be founded. To be asked on ``loop``.
+  public var proposalTime: UInt64 { host.withDriver { $0.proposalTime } ?? 0 }
 
   /// Whether the members, as this replica knows them, are to use lease reads. To be asked on ``loop``.
   public var usesLeaseReads: Bool { host.driver?.node.configuration.usesLeaseReads ?? false }
