@@ -95,6 +95,12 @@ struct Arguments: ParsableArguments {
       valueName: "seconds"))
   var electionTimeout: String?
 
+  @Flag(
+    help:
+      "As founder, let the leader answer reads without asking the others while none of them can have been elected. The clocks of the nodes have to run alike. Later, only a request changes it."
+  )
+  var leaseReads: Bool = false
+
   @Option(
     help: ArgumentHelp(
       "How long a request may take to arrive, and again to be carried out, before it is answered with an error; "

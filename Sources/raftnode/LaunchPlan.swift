@@ -30,6 +30,8 @@ struct LaunchPlan: Hashable, Sendable {
   let votersMin: Int
   /// The shortest time without a leader after which the node campaigns.
   let electionMilliseconds: Int
+  /// Whether a cluster that the node founds begins with lease reads.
+  let usesLeaseReads: Bool
   /// How long a request may take to arrive, and again to be carried out.
   let requestMilliseconds: Int
   /// The largest key, in bytes of UTF-8.
@@ -90,7 +92,7 @@ struct LaunchPlan: Hashable, Sendable {
       throw UsageError("\(option) has a meaning only with --store database")
     }
     unreachableMilliseconds = try Self.timeoutRange.read(arguments.timeout, of: "--timeout", default: 1_000)
-    leavesOnStop = arguments.leaveOnStop
+    (leavesOnStop, usesLeaseReads) = (arguments.leaveOnStop, arguments.leaseReads)
     removeDeadMilliseconds =
       arguments.removeDeadAfter == nil
       ? nil : try Self.removeDeadRange.read(arguments.removeDeadAfter, of: "--remove-dead-after", default: 0)

@@ -15,6 +15,7 @@ extension LaunchPlan {
     options.removeAbsentMilliseconds = removeDeadMilliseconds.map { UInt64($0) }
     options.votersMin = votersMin
     options.requestMilliseconds = UInt64(requestMilliseconds)
+    options.foundsWithLeaseReads = usesLeaseReads
     options.transport.clientConnectionsMax = clientsMax
     options.logBytesMax = UInt64(logBytesMax)
     options.snapshotBytesPerSecond = snapshotBandwidth.map(UInt64.init)
@@ -107,7 +108,7 @@ struct Launcher {
       StandardError.write("raftnode: \(error)")
       return .usage
     }
-    let clock = ExpiryClock(of: replica, wallMilliseconds: Self.wallMilliseconds)
+    let clock = ExpiryClock(of: replica)
     defer { withExtendedLifetime(clock) {} }
     let id = await replica.status().id
     logger.info("node \(id) listens at \(replica.address)")
@@ -118,8 +119,6 @@ struct Launcher {
     defer { stopping.cancel() }
     return await follow(replica)
   }
-
-  private static func wallMilliseconds() -> UInt64 { wallMicroseconds() / 1_000 }
 
   private static func wallMicroseconds() -> UInt64 { microseconds(CLOCK_REALTIME) }
 

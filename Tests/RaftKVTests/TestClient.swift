@@ -11,6 +11,11 @@ struct TestClient {
   var status = TestClient.status(leader: "10.0.0.1:5000")
   /// Time in milliseconds.
   var now: UInt64 = 1_000
+  /// The time of the log in milliseconds, and the index of its last entry.
+  var time: UInt64 = 0
+  var index: UInt64 = 0
+  /// How old the node's data is at most.
+  var age: UInt64?
   /// Whether operations wait in ``held``.
   var isHolding = false
   /// The places in sessions that writes have named.
@@ -67,6 +72,10 @@ struct TestClient {
     case .write, .writeOnce: connection.answer(number, with: .written(.failure(error)))
     case .session: connection.answer(number, with: .session(.failure(error)))
     case .read: connection.answer(number, with: .read(.failure(error)))
+    case .readStale: connection.answer(number, with: .readStale(.failure(error), age: nil))
+    case .watch(let request): connection.answer(number, with: .watching(request, .failure(error)))
+    case .unwatch(let id): connection.answer(number, with: .unwatched(id: id))
+    case .leases: connection.answer(number, with: .leases(false))
     case .status: connection.answer(number, with: .status(status))
     case .snapshot: connection.answer(number, with: .snapshot(.failure(error)))
     case .administer: connection.answer(number, with: .administered(.failure(.failed(error))))
@@ -84,21 +93,41 @@ struct TestClient {
       output += bytes
       isWorking = !bytes.isEmpty
     }
+    var finished = 0
+    while finished < connection.watches.count, unsentBytes < connection.options.outputBytesMax,
+      let query = connection.nextChanges()
+    {
+      let (lines, hasMore) = connection.takeChanges(machine.read(.changes(query)))
+      output += lines
+      finished = hasMore ? 0 : finished + 1
+    }
+  }
+
+  /// Runs a command at the next index of the log.
+  mutating func apply(_ command: KeyValueCommand) -> KeyValueOutcome {
+    index += 1
+    return machine.apply(command, at: ApplyContext(logIndex: LogIndex(index), time: time))
   }
 
   private mutating func carryOut(_ operation: ClientOperation, _ number: UInt64) {
     switch operation {
     case .write(let command):
-      let outcome = machine.apply(command, at: ApplyContext(logIndex: LogIndex(1), time: 0))
+      let outcome = apply(command)
       connection.answer(number, with: .written(.success(outcome)))
     case .writeOnce(let command, let stamp):
       stamps.append(stamp)
-      let outcome = machine.apply(command, at: ApplyContext(logIndex: LogIndex(1), time: 0))
+      let outcome = apply(command)
       connection.answer(number, with: .written(.success(outcome)))
     case .session(let id):
       connection.answer(number, with: .session(.success(id == nil ? 17 : nil)))
     case .read(let query):
       connection.answer(number, with: .read(.success(machine.read(query))))
+    case .readStale(let query):
+      connection.answer(number, with: .readStale(.success(machine.read(query)), age: age))
+    case .watch(let request):
+      connection.answer(number, with: .watching(request, .success(request.from ?? index + 1)))
+    case .unwatch(let id): connection.answer(number, with: .unwatched(id: id))
+    case .leases: connection.answer(number, with: .leases(true))
     case .status:
       connection.answer(number, with: .status(status))
     case .snapshot(.take):

@@ -14,6 +14,8 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
   public var logIndex: UInt64
   /// Nothing expires earlier than this. Only saves looking: what is removed, and when, does not depend on it.
   private var nothingExpiresBefore: UInt64 = 0
+  /// The latest changes.
+  public var history = ChangeHistory()
 
   /// What `backend` holds, at a moment.
   public init(backend: Backend, time: UInt64 = 0, logIndex: UInt64 = 0) {
@@ -58,7 +60,9 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
     }
     let stored = KeyLayout.storedKey(namespace: namespace, key: key)
     let old = backend.get(stored)
-    let oldExpiry = old.flatMap(StoredValue.Header.init)?.expiry
+    let oldHeader = old.flatMap(StoredValue.Header.init)
+    let oldExpiry = oldHeader?.expiry
+    if let oldHeader, oldHeader.isExpired(at: time) { note(.expired, namespace, key) }
     if oldExpiry != value.expiry {
       if let oldExpiry { backend.delete(KeyLayout.expiryKey(at: oldExpiry, of: stored)) }
       if let expiry = value.expiry {
@@ -70,6 +74,12 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
     var value = value
     value.version = logIndex
     backend.put(value.encoded, for: stored)
+    note(.put(value), namespace, key)
+  }
+
+  /// Remembers a change.
+  private mutating func note(_ content: KeyEvent.Content, _ namespace: Bytes?, _ key: Bytes) {
+    history.record(KeyEvent(index: logIndex, namespace: namespace, key: key, content: content))
   }
 
   /// Removes `key`.
@@ -83,7 +93,9 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
     if let expiry = header?.expiry { backend.delete(KeyLayout.expiryKey(at: expiry, of: stored)) }
     backend.delete(stored)
     add(-1, to: namespace)
-    return header.map { !$0.isExpired(at: time) } ?? false
+    let wasThere = header.map { !$0.isExpired(at: time) } ?? false
+    note(wasThere ? .deleted : .expired, namespace, key)
+    return wasThere
   }
 }
 
@@ -240,12 +252,14 @@ extension Keyspace {
       return KeyLayout.expiryKey(at: expiry, of: stored)
     }
     backend.delete(KeyLayout.countKey(namespace: namespace))
+    note(.cleared, namespace, [])
   }
 
   /// Removes all keys of all namespaces.
   public mutating func clear() {
     let range = KeyLayout.userTables
     remove(from: range.lower, to: range.upper) { _, _ in nil }
+    note(.cleared, nil, [])
   }
 
   /// Removes a range of the store, some keys at a time, and with each key the one that `companion` names.

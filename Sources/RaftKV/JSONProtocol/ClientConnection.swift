@@ -17,6 +17,9 @@ import RaftCore
 /// only when all earlier writes are answered, and a write when all earlier reads are. A question to the node itself
 /// starts when everything before it is answered.
 ///
+/// *Changes* that the client follows are told in lines of their own, between answers, and keep the connection open. They end
+/// when the client closes its side.
+///
 /// *Bytes that are no request* are answered with an error, after everything before them. Then the connection closes,
 /// because where the next request begins cannot be told.
 ///
@@ -66,6 +69,8 @@ public struct ClientConnection: Sendable {
   private var readsRunning = 0
   /// Bytes of requests that wait.
   private var waitingBytes = 0
+  /// What the client follows.
+  private(set) var watches: WatchTable
   /// Whether the connection stays open after the last request that has arrived. Those before it were followed by it.
   private var lastStaysOpen = true
 
@@ -79,6 +84,7 @@ public struct ClientConnection: Sendable {
   public init(options: JSONProtocolOptions = JSONProtocolOptions()) {
     self.options = options
     parser = JSONParser(limits: options.jsonLimits)
+    watches = WatchTable(watchesMax: options.connectionWatchesMax)
   }
 
   /// While the node is full, a request that is longer than this when it is not complete yet is refused.
@@ -196,7 +202,7 @@ public struct ClientConnection: Sendable {
     }
   }
 
-  /// Answers bytes that are no request, and takes no more of them.
+  /// Answers bytes that are no request, and takes no more of them. Nothing is followed any more either.
   private mutating func refuse(_ refusal: RequestRefusal) {
     slots.append(.refused(refusal))
     lastStaysOpen = false
@@ -205,6 +211,7 @@ public struct ClientConnection: Sendable {
 
   private mutating func endInput() {
     input = .over
+    watches.removeAll()
     isInRequest = false
     deadline = nil
     unparsed = []
@@ -234,16 +241,16 @@ public struct ClientConnection: Sendable {
   private func mayStart(_ operation: ClientOperation) -> Bool {
     switch operation {
     case .write, .writeOnce, .session, .administer: readsRunning == 0
-    case .read, .snapshot: writesRunning == 0
-    case .status: readsRunning == 0 && writesRunning == 0
+    case .read, .readStale, .watch, .snapshot: writesRunning == 0
+    case .status, .unwatch, .leases: readsRunning == 0 && writesRunning == 0
     }
   }
 
   private mutating func count(_ operation: ClientOperation) {
     switch operation {
     case .write, .writeOnce, .session, .administer: writesRunning += 1
-    case .read, .snapshot: readsRunning += 1
-    case .status: break
+    case .read, .readStale, .watch, .snapshot: readsRunning += 1
+    case .status, .unwatch, .leases: break
     }
   }
 
@@ -257,15 +264,37 @@ public struct ClientConnection: Sendable {
     slots[position] = .answered(template, answer)
     switch answer {
     case .written, .session, .administered: writesRunning -= 1
-    case .read, .snapshot: readsRunning -= 1
-    case .status: break
+    case .read, .readStale, .watching, .snapshot: readsRunning -= 1
+    case .status, .unwatched, .leases: break
     }
+  }
+
+  // MARK: - Changes
+
+  /// Whether nothing more is to be sent.
+  private var isOver: Bool { slots.isEmpty && watches.isEmpty && !lastStaysOpen }
+
+  /// What is to be asked next for those who follow changes, in turns; nil if nobody does.
+  public mutating func nextChanges() -> ChangeQuery? { watches.nextQuery() }
+
+  /// Takes the answer to the last ``nextChanges()``, and gives what is to be sent, as whole lines.
+  ///
+  /// - Returns: The lines, and whether there is more to be asked for the same watch.
+  public mutating func takeChanges(_ answer: KeyValueAnswer) -> (lines: Bytes, hasMore: Bool) {
+    let result = watches.take(answer)
+    if isOver {
+      isFinished = true
+      endInput()
+    }
+    return result
   }
 
   // MARK: - Bytes out
 
   /// How many bytes of requests it holds.
-  public var heldBytes: Int { parser.text.count + unparsed.count - unparsedStart + waitingBytes }
+  public var heldBytes: Int {
+    parser.text.count + unparsed.count - unparsedStart + waitingBytes + watches.bytes
+  }
 
   /// How many requests have arrived whose answers have not been written.
   public var requestCount: Int { slots.count }
@@ -282,7 +311,12 @@ public struct ClientConnection: Sendable {
     loop: while writtenCount < slots.count, unsentBytes + writer.bytes.count < options.outputBytesMax {
       switch slots[writtenCount] {
       case .waiting, .running: break loop
-      case .answered(let template, let answer): writer.write(answer, for: template)
+      case .answered(let template, let answer):
+        if let refusal = watches.note(answer, mayBegin: input == .open) {
+          writer.write(refusal)
+        } else {
+          writer.write(answer, for: template)
+        }
       case .refused(let refusal): writer.write(refusal)
       }
       writer.write(raw: "\n")
@@ -292,7 +326,7 @@ public struct ClientConnection: Sendable {
     slots.removeFirst(writtenCount)
     firstNumber += UInt64(writtenCount)
     startedCount = max(0, startedCount - writtenCount)
-    if slots.isEmpty, !lastStaysOpen {
+    if isOver {
       isFinished = true
       endInput()
     } else if unparsedStart < unparsed.count {

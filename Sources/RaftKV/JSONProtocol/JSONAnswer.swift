@@ -13,6 +13,15 @@ public enum ClientAnswer: Sendable {
   case administered(Result<Void, MembershipError>)
   /// The end of a ``ClientOperation/session(closing:)``: the name of the session that was opened.
   case session(Result<UInt64?, ReplicaError>)
+  /// The end of a ``ClientOperation/readStale(_:)``, and how old the answer is at most, in milliseconds; nil if that is not
+  /// known.
+  case readStale(Result<KeyValueAnswer, ReplicaError>, age: UInt64?)
+  /// The end of a ``ClientOperation/watch(_:)``: the log index from which on changes are told.
+  case watching(WatchRequest, Result<UInt64, ReplicaError>)
+  /// The end of a ``ClientOperation/unwatch(id:)``.
+  case unwatched(id: Bytes?)
+  /// The end of a ``ClientOperation/leases``.
+  case leases(Bool)
   /// The end of a ``ClientOperation/snapshot(_:)``.
   case snapshot(Result<SnapshotReply, ReplicaError>)
 }
@@ -22,6 +31,12 @@ struct ReplyTemplate: Hashable, Sendable {
   let kind: JSONRequest.Kind
   /// The request itself, if the answer repeats its fields.
   let document: JSONDocument?
+  /// Whether versions are to be told.
+  let wantsVersion: Bool
+  /// Whether the time is to be told that is left.
+  let wantsTTL: Bool
+  /// Whether a scan is for values, too.
+  let wantsValues: Bool
 
   /// The request's type as JSON text.
   var typeText: Bytes { Bytes("\"\(kind.rawValue)\"".utf8) }
@@ -33,6 +48,10 @@ struct ReplyTemplate: Hashable, Sendable {
       case .get, .ping: document
       default: nil
       }
+    wantsVersion = document.isTrue(JSONRequest.Field.version)
+    wantsTTL = document.isTrue(JSONRequest.Field.ttl)
+    wantsValues =
+      document.value(of: JSONRequest.Field.values) == nil || document.isTrue(JSONRequest.Field.values)
   }
 }
 
@@ -40,11 +59,15 @@ extension JSONWriter {
   /// Writes the answer to a request.
   mutating func write(_ answer: ClientAnswer, for template: ReplyTemplate) {
     switch (template.kind, answer) {
-    case (.put, .written(let result)), (.delete, .written(let result)):
-      switch result {
-      case .success: writeDone(template.kind)
-      case .failure(let error): write(error, for: template)
-      }
+    case (_, .written(.success(let outcome))): write(outcome, for: template)
+    case (_, .written(.failure(let error))), (_, .read(.failure(let error))),
+      (_, .readStale(.failure(let error), _)), (_, .watching(_, .failure(let error))):
+      write(error, for: template)
+    case (_, .readStale(.success(let answer), let age)): write(answer, .some(age), for: template)
+    case (_, .read(.success(let answer))): write(answer, nil, for: template)
+    case (.watch, .watching(let request, .success(let index))): write(request, from: index)
+    case (.unwatch, .unwatched): writeDone(template.kind)
+    case (.lease, .leases(let isOn)): writeLease(isOn)
     case (.session, .session(let result)):
       switch result {
       case .success(nil): writeDone(template.kind)
@@ -59,15 +82,6 @@ extension JSONWriter {
       case .success(let reply): write(reply)
       case .failure(let error): write(error, for: template)
       }
-    case (.get, .read(let result)):
-      switch result {
-      case .success(.value(let value)): write(value: value, for: template)
-      case .success:
-        writeError(
-          type: template.typeText, code: "not_text", message: "the value is nothing that JSON can hold",
-          mayBeExecuted: false)
-      case .failure(let error): write(error, for: template)
-      }
     case (.ping, .status(let status)):
       writeFields(of: template.document, replacing: ["is_alive", "addr"])
       write(raw: #","is_alive":true,"addr":"#)
@@ -79,7 +93,8 @@ extension JSONWriter {
       writeKnownPeers(status)
     case (.status, .status(let status)):
       write(status)
-    case (.member, .administered(let result)), (.transfer, .administered(let result)):
+    case (.member, .administered(let result)), (.transfer, .administered(let result)),
+      (.lease, .administered(let result)):
       write(result, for: template)
     default:
       preconditionFailure("a request is given the answer that its operation asks for")
@@ -94,18 +109,10 @@ extension JSONWriter {
 
   // MARK: - Put, get and delete
 
-  private mutating func writeDone(_ kind: JSONRequest.Kind) {
+  mutating func writeDone(_ kind: JSONRequest.Kind) {
     write(raw: #"{"type":"#)
     write(kind.rawValue)
     write(raw: #","data":true}"#)
-  }
-
-  private mutating func write(value: Bytes?, for template: ReplyTemplate) {
-    write(raw: #"{"type":"get","data":"#)
-    writeFields(of: template.document, replacing: ["value"])
-    write(raw: #","value":"#)
-    if let value { write(raw: value) } else { write(raw: "null") }
-    write(raw: "}}")
   }
 
   private mutating func write(_ error: ReplicaError, for template: ReplyTemplate) {
@@ -122,7 +129,8 @@ extension JSONWriter {
 
   /// `data` is false, never a string: the clients there are take anything truthy for success.
   mutating func writeError(
-    type: Bytes, code: String, message: String, mayBeExecuted: Bool, leader: String? = nil
+    type: Bytes, code: String, message: String, mayBeExecuted: Bool, leader: String? = nil,
+    more writeMore: (inout JSONWriter) -> Void = { _ in }
   ) {
     write(raw: #"{"type":"#)
     write(raw: type)
@@ -136,12 +144,13 @@ extension JSONWriter {
       write(raw: #","leader":"#)
       write(leader)
     }
+    writeMore(&self)
     write(raw: "}}")
   }
 
   /// Writes an object with the fields of a request, without its closing brace. Fields that the answer adds itself are
   /// left out; of repeated ones, the last is taken.
-  private mutating func writeFields(of document: JSONDocument?, replacing names: [String]) {
+  mutating func writeFields(of document: JSONDocument?, replacing names: [String]) {
     guard let document else { return }
     let replaced = names.map { Bytes("\"\($0)\"".utf8) }
     var separator: StaticString = "{"
@@ -189,7 +198,7 @@ extension JSONWriter {
     )
   }
 
-  private mutating func writeList<Element>(
+  mutating func writeList<Element>(
     _ elements: [Element], _ body: (inout JSONWriter, Element) -> Void
   ) {
     write(raw: "[")

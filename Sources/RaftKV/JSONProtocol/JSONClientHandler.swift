@@ -34,9 +34,11 @@ where
   private let replica: Replica<Machine>
   private let connection: StreamConnection
   private let budget: SharedClientBudget
+  private let clients: JSONClients<Machine>
   private var client: ClientConnection
   /// What of the budget is this client's.
   private var countedBytes = 0
+  private var countedWatches = 0
   private var timer: LoopTimer?
   private var timerDeadline: UInt64?
   private var isPumping = false
@@ -46,11 +48,12 @@ where
 
   init(
     replica: Replica<Machine>, connection: StreamConnection, budget: SharedClientBudget,
-    options: JSONProtocolOptions
+    clients: JSONClients<Machine>, options: JSONProtocolOptions
   ) {
     self.replica = replica
     self.connection = connection
     self.budget = budget
+    self.clients = clients
     client = ClientConnection(options: options)
   }
 
@@ -70,8 +73,10 @@ where
   static func accepting(
     _ options: JSONProtocolOptions, sharing budget: SharedClientBudget
   ) -> @Sendable (Replica<Machine>, StreamConnection, Bytes) -> any StreamHandler {
-    { replica, connection, _ in
-      JSONClientHandler(replica: replica, connection: connection, budget: budget, options: options)
+    let clients = JSONClients<Machine>(watchesMax: options.watchesMax)
+    return { replica, connection, _ in
+      JSONClientHandler(
+        replica: replica, connection: connection, budget: budget, clients: clients, options: options)
     }
   }
 
@@ -100,6 +105,7 @@ where
     isOver = true
     timer?.cancel()
     client = ClientConnection(options: client.options)
+    countWatches(0)
     count(0)
   }
 
@@ -108,10 +114,16 @@ where
     countedBytes = bytes
   }
 
+  private func countWatches(_ count: Int) {
+    guard count != countedWatches else { return }
+    countedWatches = count
+    clients.follow(self, watches: count, on: replica)
+  }
+
   // MARK: - Between connection and replica
 
   /// Carries out what may start and sends what is ready, until neither leads to more.
-  private func pump() {
+  func pump() {
     guard !isPumping, !isOver else { return }
     isPumping = true
     var isWorking = true
@@ -121,8 +133,26 @@ where
       connection.write(output)
       isWorking = !output.isEmpty && connection.isOpen
     }
+    tellChanges()
     isPumping = false
     settle()
+  }
+
+  /// Sends what has changed to a client that follows it, as far as it takes it.
+  private func tellChanges() {
+    var finished = 0
+    while finished < client.watches.count, connection.pendingBytes < client.options.outputBytesMax,
+      connection.isOpen, let query = client.nextChanges()
+    {
+      var hasMore = false
+      replica.read(.changes(query), .stale, within: nil) { [weak self] result in
+        guard let self, case .success(let answer) = result else { return }
+        let (lines, isCut) = client.takeChanges(answer)
+        connection.write(lines)
+        hasMore = isCut
+      }
+      finished = hasMore ? 0 : finished + 1
+    }
   }
 
   private func carryOut(_ operation: ClientOperation, _ number: UInt64) {
@@ -139,12 +169,36 @@ where
       }
     case .read(let query):
       replica.read(query, .linearizable, within: nil) { [weak self] in self?.answer(number, .read($0)) }
+    case .readStale(let query):
+      let age = replica.ageMilliseconds
+      replica.read(query, .stale, within: nil) { [weak self] in
+        self?.answer(number, .readStale($0, age: age))
+      }
+      clients.refreshAge(of: replica)
+    case .watch(let request):
+      begin(request) { [weak self] in self?.answer(number, .watching(request, $0)) }
+    case .unwatch(let id):
+      answer(number, .unwatched(id: id))
+    case .leases:
+      answer(number, .leases(replica.usesLeaseReads))
     case .status:
       answer(number, .status(replica.currentStatus))
     case .snapshot(let request):
       request.carryOut(on: replica) { [weak self] in self?.answer(number, .snapshot($0)) }
     case .administer(let change):
       administer(change) { [weak self] in self?.answer(number, .administered($0)) }
+    }
+  }
+
+  /// Finds out from which log index on changes are told: the next one after all that has been acknowledged, if the client
+  /// names none.
+  private func begin(
+    _ request: WatchRequest, then handler: @escaping (Result<UInt64, ReplicaError>) -> Void
+  ) {
+    guard clients.mayWatch else { return handler(.failure(.notExecuted(.busy))) }
+    if let index = request.from { return handler(.success(index)) }
+    replica.read(.position, .linearizable, within: nil) { result in
+      handler(result.map { if case .position(let index) = $0 { index + 1 } else { 1 } })
     }
   }
 
@@ -160,6 +214,7 @@ where
     case .replace(let name, let place):
       guard let id = id(of: name) else { return handler(.failure(.unknownMember)) }
       return replica.replaceMember(id, at: place, then: handler)
+    case .leases(let isOn): changes = [.useLeaseReads(isOn)]
     case .remove(let name): changes = id(of: name).map { [.remove($0)] } ?? []
     case .promote(let name): changes = id(of: name).map { [.promote($0)] } ?? []
     case .demote(let name): changes = id(of: name).map { [.demote($0)] } ?? []
@@ -188,6 +243,7 @@ where
   /// Closes, pauses or resumes the connection, and sets the timer, as the client's state wants it.
   private func settle() {
     count(client.heldBytes + connection.pendingBytes)
+    countWatches(client.watches.count)
     if client.isFinished {
       isOver = true
       timer?.cancel()

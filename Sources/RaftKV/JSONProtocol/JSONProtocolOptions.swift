@@ -31,6 +31,17 @@ public struct JSONProtocolOptions: Hashable, Sendable {
   /// How long a request may take to arrive, from its first byte to its last, in milliseconds; 1 or more. Default
   /// 10,000.
   public var receiveMillisecondsMax: UInt64 = 10_000
+  /// The most operations of a batch; 1 to 65,536. Default 1,000.
+  public var batchOperationsMax = 1_000
+  /// The most keys, or namespaces, in one answer to a scan; 1 to 65,536. Default 1,000.
+  public var scanKeysMax = 1_000
+  /// Once keys and values in the answer to a scan take so many bytes, the scan has to be continued; at least 1. Default
+  /// 1 MiB.
+  public var scanBytesMax = 1 << 20
+  /// The most watches of one connection; 1 to 65,536. Default 64.
+  public var connectionWatchesMax = 64
+  /// The most watches of all connections of a node; 1 to 1,000,000. Default 4,096.
+  public var watchesMax = 4_096
 
   /// Starts with the defaults.
   public init() {}
@@ -56,6 +67,11 @@ public struct JSONProtocolOptions: Hashable, Sendable {
     check("outputBytesMax", outputBytesMax, 1...Int.max)
     check("clientBytesMax", clientBytesMax, 1...Int.max)
     check("receiveMillisecondsMax", receiveMillisecondsMax, 1...Int.max)
+    check("batchOperationsMax", batchOperationsMax, 1...65_536)
+    check("scanKeysMax", scanKeysMax, 1...65_536)
+    check("scanBytesMax", scanBytesMax, 1...Int.max)
+    check("connectionWatchesMax", connectionWatchesMax, 1...65_536)
+    check("watchesMax", watchesMax, 1...1_000_000)
     guard faults.isEmpty else { throw JSONProtocolOptionsError(faults: faults) }
     return self
   }

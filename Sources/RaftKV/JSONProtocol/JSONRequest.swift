@@ -13,6 +13,14 @@ public enum ClientOperation: Hashable, Sendable {
   case session(closing: UInt64?)
   /// Read, linearizably; answered with ``ClientAnswer/read(_:)``.
   case read(KeyValueQuery)
+  /// Read what this node has, however old it is; answered with ``ClientAnswer/readStale(_:age:)``.
+  case readStale(KeyValueQuery)
+  /// Follow changes; answered with ``ClientAnswer/watching(_:_:)``.
+  case watch(WatchRequest)
+  /// Follow some changes no longer; answered with ``ClientAnswer/unwatched(_:)``.
+  case unwatch(id: Bytes?)
+  /// Tell whether the cluster has lease reads; answered with ``ClientAnswer/leases(_:)``.
+  case leases
   /// Tell what this node knows, without asking another; answered with ``ClientAnswer/status(_:)``.
   case status
   /// Change who takes part, or who leads; answered with ``ClientAnswer/administered(_:)``.
@@ -33,6 +41,8 @@ public enum Administration: Hashable, Sendable {
   case replace(String, with: String)
   /// Leadership goes to a member; nil for whoever is best placed.
   case transfer(String?)
+  /// The leader may answer reads under a lease, or may not.
+  case leases(Bool)
 }
 
 /// One request of the JSON protocol that passed all checks.
@@ -49,6 +59,13 @@ struct JSONRequest: Hashable, Sendable {
     case transfer
     case session
     case snapshot
+    case incr
+    case batch
+    case scan
+    case namespaces
+    case watch
+    case unwatch
+    case lease
   }
 
   let operation: ClientOperation
@@ -97,7 +114,7 @@ struct JSONRequest: Hashable, Sendable {
       throw fields.refusal(
         .unknownType,
         "there is no such request; the types are put, get, delete, peers, ping, status, member, "
-          + "transfer, session and snapshot")
+          + "transfer, session, snapshot, incr, batch, scan, namespaces, watch, unwatch and lease")
     }
     operation = try fields.stamped(try fields.operation(of: kind))
     template = ReplyTemplate(kind: kind, document: document)
@@ -112,10 +129,12 @@ struct JSONRequest: Hashable, Sendable {
 }
 
 /// Reads the fields of one request, and says whose fault it is.
-private struct FieldReader {
+struct FieldReader {
   let document: JSONDocument
   let options: JSONProtocolOptions
   var type = RequestRefusal.unknownType
+  /// Where keys are if the request does not say.
+  var defaultNamespace = JSONRequest.defaultNamespace
 
   func refusal(_ code: RequestRefusal.Code, _ message: String) -> RequestRefusal {
     RequestRefusal(code, message, type: type)
@@ -123,12 +142,22 @@ private struct FieldReader {
 
   func operation(of kind: JSONRequest.Kind) throws(RequestRefusal) -> ClientOperation {
     switch kind {
-    case .put:
-      return .write(.put(namespace: try namespace(), key: try key(), value: try value()))
-    case .delete:
-      return .write(.delete(namespace: try namespace(), key: try key()))
+    case .put, .delete, .incr:
+      return .write(try write(kind))
+    case .batch:
+      return .write(.change(try batch()))
     case .get:
-      return .read(.get(namespace: try namespace(), key: try key()))
+      return try get()
+    case .scan:
+      return try reading(.page(try page()))
+    case .namespaces:
+      return try reading(try namespaces())
+    case .watch:
+      return .watch(try watch())
+    case .unwatch:
+      return .unwatch(id: try watchID())
+    case .lease:
+      return try lease()
     case .peers, .ping, .status:
       return .status
     case .member:
@@ -210,7 +239,7 @@ private struct FieldReader {
     return String(decoding: text, as: UTF8.self)
   }
 
-  private func key() throws(RequestRefusal) -> Bytes {
+  func key() throws(RequestRefusal) -> Bytes {
     guard let range = document.value(of: JSONRequest.Field.key) else {
       throw refusal(.missingKey, "the request has no 'key'")
     }
@@ -223,9 +252,9 @@ private struct FieldReader {
     return key
   }
 
-  private func namespace() throws(RequestRefusal) -> Bytes {
+  func namespace() throws(RequestRefusal) -> Bytes {
     guard let range = document.value(of: JSONRequest.Field.namespace) else {
-      return JSONRequest.defaultNamespace
+      return defaultNamespace
     }
     guard document.kind(of: range) == .string, let namespace = document.decodedString(at: range) else {
       throw refusal(.badNamespace, "a namespace is a string of valid Unicode")
@@ -238,7 +267,7 @@ private struct FieldReader {
     return namespace
   }
 
-  private func value() throws(RequestRefusal) -> Bytes {
+  func value() throws(RequestRefusal) -> Bytes {
     guard let range = document.value(of: JSONRequest.Field.value) else {
       throw refusal(.missingValue, "the put has no 'value'")
     }

@@ -38,6 +38,26 @@ struct RequestRefusal: Error, Hashable, Sendable {
     case badSession = "bad_session"
     /// A snapshot, or a place in one, that is none.
     case badSnapshot = "bad_snapshot"
+    /// A condition that is none.
+    case badCondition = "bad_condition"
+    /// A time to live that is none.
+    case badTTL = "bad_ttl"
+    /// A number to add that is none.
+    case badIncrement = "bad_increment"
+    /// A list of operations that is none.
+    case badBatch = "bad_batch"
+    /// A read that is to be current in a way that there is not.
+    case badConsistency = "bad_consistency"
+    /// A range of keys, or a place in one, that is none.
+    case badScan = "bad_scan"
+    /// A watch that does not say what to watch, or has the name of another one.
+    case badWatch = "bad_watch"
+    /// The connection has as many watches as it may.
+    case tooManyWatches = "too_many_watches"
+    /// The connection has no watch of this name.
+    case noWatch = "no_watch"
+    /// A switch that is neither true nor false.
+    case badLease = "bad_lease"
     /// This version does not offer it.
     case notSupported = "not_supported"
     /// The clients of this node have it hold too much. Of a long request that is not complete yet, the connection closes.

@@ -2,10 +2,10 @@ import RaftCore
 
 /// What changes the key-value store.
 ///
-/// Layout, integers little-endian: format (1 byte, 1), operation (1 byte: 1 put, 2 delete, 3 run, 4 tick), and then, of put
-/// and delete, namespace, key and, of a put, value, each with its length as 4 bytes before it; of a run, what has to be
-/// unchanged and what is to be run, as lists with their lengths as 4 bytes before them. Other operations, and other
-/// formats, are refused by a version that does not know them.
+/// Layout, integers little-endian: format (1 byte, 1), operation (1 byte: 1 put, 2 delete, 3 run, 4 tick, 5 change), and
+/// then, of put and delete, namespace, key and, of a put, value, each with its length as 4 bytes before it; of a run, what
+/// has to be unchanged and what is to be run, and of a change, the ``KeyChange``s, as lists with their lengths as 4 bytes
+/// before them. Other operations, and other formats, are refused by a version that does not know them.
 public enum KeyValueCommand: ByteCodable, Hashable {
   /// Sets the value of a key, whatever it was before, to what a JSON text stands for.
   case put(namespace: Bytes, key: Bytes, value: Bytes)
@@ -15,6 +15,8 @@ public enum KeyValueCommand: ByteCodable, Hashable {
   case run([KeyValueCall], watched: [WatchedKey] = [])
   /// Nothing but time passes: what has expired by now is gone.
   case tick
+  /// Makes changes, all of them at once, or none.
+  case change([KeyChange])
 
   static let format: UInt8 = 1
 
@@ -38,6 +40,10 @@ public enum KeyValueCommand: ByteCodable, Hashable {
       writer.write(UInt32(calls.count))
       for call in calls { call.encode(into: &writer) }
     case .tick: writer.write(4 as UInt8)
+    case .change(let changes):
+      writer.write(5 as UInt8)
+      writer.write(UInt32(changes.count))
+      for change in changes { change.encode(into: &writer) }
     }
   }
 
@@ -54,6 +60,7 @@ public enum KeyValueCommand: ByteCodable, Hashable {
     case .delete(let namespace, let key): namespace.count + key.count
     case .run(let calls, _): calls.reduce(0) { $0 + $1.bytes }
     case .tick: 0
+    case .change(let changes): changes.reduce(0) { $0 + $1.bytes }
     }
   }
 
@@ -73,6 +80,10 @@ public enum KeyValueCommand: ByteCodable, Hashable {
       for _ in 0..<(try reader.readCount(elementBytes: 8)) { calls.append(try KeyValueCall(from: &reader)) }
       self = .run(calls, watched: watched)
     case 4: self = .tick
+    case 5:
+      var changes: [KeyChange] = []
+      for _ in 0..<(try reader.readCount(elementBytes: 10)) { changes.append(try KeyChange(from: &reader)) }
+      self = .change(changes)
     default:
       throw MalformedBytes("unknown key-value operation \(operation)", offset: reader.offset - 1)
     }
@@ -144,7 +155,8 @@ public struct WatchedKey: ByteCodable, Hashable {
 }
 
 /// What a command answers, the same on every replica. Layout: format (1 byte, 1), kind (1 byte: 1 done, 2 replies, 3
-/// changed), and the replies with their number as 4 bytes before them.
+/// changed, 4 made, 5 refused), and then the replies with their number as 4 bytes before them, or the version (8 bytes) and
+/// the results with their number before them, or the refusal.
 public enum KeyValueOutcome: ByteCodable, Hashable {
   /// The command ran.
   case done
@@ -152,6 +164,10 @@ public enum KeyValueOutcome: ByteCodable, Hashable {
   case replies([Reply])
   /// A watched key has changed, and nothing ran.
   case changed
+  /// All changes were made; this is the version of what they have put, and what each has led to.
+  case made(version: UInt64, [KeyChangeResult])
+  /// No change was made.
+  case refused(KeyChangeRefusal)
 
   /// Appends the value.
   public func encode(into writer: inout ByteWriter) {
@@ -163,6 +179,14 @@ public enum KeyValueOutcome: ByteCodable, Hashable {
       writer.write(UInt32(replies.count))
       for reply in replies { reply.encode(into: &writer) }
     case .changed: writer.write(3 as UInt8)
+    case .made(let version, let results):
+      writer.write(4 as UInt8)
+      writer.write(version)
+      writer.write(UInt32(results.count))
+      for result in results { result.encode(into: &writer) }
+    case .refused(let refusal):
+      writer.write(5 as UInt8)
+      refusal.encode(into: &writer)
     }
   }
 
@@ -176,6 +200,14 @@ public enum KeyValueOutcome: ByteCodable, Hashable {
       for _ in 0..<(try reader.readCount(elementBytes: 1)) { replies.append(try Reply(from: &reader)) }
       self = .replies(replies)
     case 3: self = .changed
+    case 4:
+      let version = try reader.readUInt64()
+      var results: [KeyChangeResult] = []
+      for _ in 0..<(try reader.readCount(elementBytes: 1)) {
+        results.append(try KeyChangeResult(from: &reader))
+      }
+      self = .made(version: version, results)
+    case 5: self = .refused(try KeyChangeRefusal(from: &reader))
     default: throw MalformedBytes("unknown key-value outcome \(kind)", offset: reader.offset - 1)
     }
   }
@@ -193,6 +225,16 @@ public enum KeyValueQuery: Hashable, Sendable {
   case versions([WatchedKey])
   /// What time it is for the store, and when something expires next.
   case clock
+  /// A key with what is known of it.
+  case lookup(namespace: Bytes, key: Bytes)
+  /// Keys in the order of their bytes.
+  case page(PageQuery)
+  /// The namespaces that have keys, at most so many, from a name on.
+  case namespacePage(from: Bytes, limit: Int)
+  /// What has changed lately.
+  case changes(ChangeQuery)
+  /// The log index that the data is as of.
+  case position
 }
 
 /// What a query answers.
@@ -209,6 +251,18 @@ public enum KeyValueAnswer: Hashable, Sendable {
   case versions([WatchedKey])
   /// Milliseconds since 1970; the second is nil if nothing expires.
   case clock(now: UInt64, nextExpiry: UInt64?)
+  /// What was found under a key.
+  case found(KeyFinding)
+  /// Keys in the order of their bytes.
+  case page(KeyPage)
+  /// Names of namespaces in the order of their bytes.
+  case namespacePage(NamespacePage)
+  /// Changes in the order of the log.
+  case changes(ChangePage)
+  /// Some of the changes are not remembered any more, but all from this log index on.
+  case forgotten(before: UInt64)
+  /// A log index.
+  case position(UInt64)
 }
 
 extension ByteReader {

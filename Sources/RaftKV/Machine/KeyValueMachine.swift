@@ -13,11 +13,16 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
   private static var reclaimedWithTick: Int { 1_000 }
 
   /// The data.
-  public private(set) var keyspace: Keyspace<Backend>
+  public internal(set) var keyspace: Keyspace<Backend>
 
   /// Starts with what `backend` holds; the same on all replicas.
-  public init(backend: Backend) {
+  ///
+  /// - Parameters:
+  ///   - backend: Where the data is.
+  ///   - history: What remembers the latest changes, for those who follow them; a replica's own business.
+  public init(backend: Backend, history: ChangeHistory = ChangeHistory()) {
     keyspace = Keyspace(backend: backend)
+    keyspace.history = history
     keyspace.time = keyspace.storedTime
   }
 
@@ -43,6 +48,10 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       return .replies(replies)
     case .tick:
       keyspace.reclaimExpired(limit: Self.reclaimedWithTick)
+    case .change(let changes):
+      let outcome = make(changes)
+      keyspace.reclaimExpired(limit: Self.reclaimedWithCommand)
+      return outcome
     }
     return .done
   }
@@ -51,8 +60,13 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
     keyspace.value(namespace: key.namespace, key: key.key)?.version ?? 0
   }
 
-  /// Asks the store.
+  /// Asks the store as it is after the last command.
   public func read(_ query: KeyValueQuery) -> KeyValueAnswer {
+    read(query, at: LogIndex(keyspace.logIndex))
+  }
+
+  /// Asks the store as it is after the entry at `index`.
+  public func read(_ query: KeyValueQuery, at index: LogIndex) -> KeyValueAnswer {
     switch query {
     case .get(let namespace, let key):
       guard let value = keyspace.value(namespace: namespace, key: key) else { return .value(nil) }
@@ -76,8 +90,21 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       return .versions(
         keys.map { WatchedKey(namespace: $0.namespace, key: $0.key, version: version(of: $0)) })
     case .clock: return .clock(now: keyspace.time, nextExpiry: keyspace.nextExpiry)
+    case .lookup(let namespace, let key):
+      let value = keyspace.value(namespace: namespace, key: key)
+      return .found(KeyFinding(value: value, time: keyspace.time))
+    case .page(let query): return .page(keyspace.page(query, at: index.rawValue))
+    case .namespacePage(let lower, let limit):
+      return .namespacePage(keyspace.namespacePage(from: lower, limit: limit))
+    case .changes(let query):
+      return keyspace.history.page(query, applied: index.rawValue).map { .changes($0) }
+        ?? .forgotten(before: keyspace.history.forgottenThrough + 1)
+    case .position: return .position(index.rawValue)
     }
   }
+
+  /// The data is now that after the entry at `index`; what has changed before is not known.
+  public mutating func resume(after index: LogIndex) { keyspace.history.restart(after: index.rawValue) }
 
   /// Writes all pairs in the order of their keys: true, key and value for each, and false at the end.
   public func snapshot(into writer: inout SnapshotWriter) {
@@ -105,7 +132,7 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
 extension KeyValueMachine: StoredStateMachine where Backend == NodeBackend {
   /// Keeps the data in `state` from now on.
   public mutating func keep(in state: MachineState) {
-    self = KeyValueMachine(backend: NodeBackend(in: state))
+    self = KeyValueMachine(backend: NodeBackend(in: state), history: keyspace.history)
   }
 
   /// The store as `view` shows it.

@@ -212,7 +212,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
 
   /// Asks the state machine as it is.
   func ask(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
-    let answer = applier.machine.read(query)
+    let answer = applier.read(query)
     return failure == nil ? .success(answer) : .failure(.notExecuted(.stopping))
   }
 
@@ -220,7 +220,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
   private mutating func answerReads() {
     for ticket in core.takeAnswerableReads() {
       guard let query = queries.remove(ticket) else { continue }
-      completions.append(.read(ticket: ticket, .success(applier.machine.read(query))))
+      completions.append(.read(ticket: ticket, .success(applier.read(query))))
       core.hasCompletions = true
     }
   }

@@ -77,6 +77,9 @@ extension DriverCore {
   /// How long forwards to a leader that is deposed may still be answered, in ticks, before they are given up as unknown.
   static var staleForwardTicks: Int { 20 }
 
+  /// What would be stamped into a proposal now, in milliseconds since 1970.
+  var proposalTime: UInt64 { max(lastLeaderTime, appliedTime, clock.time(at: now)) }
+
   /// Appends a command to the log of this leader.
   ///
   /// - Returns: Whether it was taken or refused for good; false if it may be taken later.
@@ -85,7 +88,7 @@ extension DriverCore {
     for origin: ProposalQueue.Origin,
     orRefuse refuse: (inout Self, ReplicaError.Reason) -> Void
   ) -> Bool {
-    let time = max(lastLeaderTime, appliedTime, now.wallMilliseconds)
+    let time = proposalTime
     let envelope = CommandEnvelope(kind: kind, leaderTime: time, session: session, operation: operation)
       .encoded()
     do {

@@ -43,6 +43,8 @@ struct DriverCore: Sendable {
   var proposals = ProposalQueue()
   /// Whether something was appended that is not yet sent to the followers.
   var hasAppended = false
+  /// Time for proposals.
+  var clock: LogClock
   /// Time stamped into the last proposal.
   var lastLeaderTime: UInt64 = 0
   /// Time of the last command that was applied.
@@ -93,6 +95,7 @@ struct DriverCore: Sendable {
     self.options = options
     self.now = now
     lastApplied = applied
+    clock = LogClock(startingAt: now, tickMilliseconds: options.tickMilliseconds)
     outputs = Outputs(isTracing: isTracing)
     disk = DiskWork(newest: recovered.snapshot, keepsLogBehindSnapshot: keepsLogBehindSnapshot)
     reads = ReadBatches(boot: boot)
@@ -107,6 +110,7 @@ struct DriverCore: Sendable {
   /// Tells the time. Comes before every other input.
   mutating func advance(to moment: Moment) {
     now = moment
+    clock.advance(to: moment)
     node.advance(to: moment.ticks, into: &outputs)
     if moment.ticks >= nextDeadlineCheck {
       nextDeadlineCheck = moment.ticks + Self.deadlineCheckTicks

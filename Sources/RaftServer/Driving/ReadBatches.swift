@@ -8,7 +8,9 @@ struct ReadBatches: Sendable {
     /// repeat, and a network that is slower than ``answerTicks`` would otherwise never get an answer in.
     var ids: [ReadID]
     var tickets: [UInt64]
+    /// When the last question was asked, and the first one.
     var askedAt: Ticks
+    let firstAskedAt: Ticks
   }
 
   /// A question whose answer does not come within this many ticks is asked again, under a new id.
@@ -25,7 +27,10 @@ struct ReadBatches: Sendable {
   private var gathering: [UInt64] = []
   private var notBefore = Ticks.zero
   private var asked: [Batch] = []
-  private var confirmed: [(readIndex: LogIndex, tickets: [UInt64])] = []
+  private var confirmed: [(readIndex: LogIndex, tickets: [UInt64], askedAt: Ticks)] = []
+  /// An instant, the latest known one, at which the state machine as it is now was not behind any write that had been
+  /// acknowledged. It is the one at which a read was asked for: when the leader's answer was made is not known here.
+  private(set) var currentAsOf: Ticks?
 
   init(boot: UInt64) { self.boot = boot }
 
@@ -45,7 +50,7 @@ struct ReadBatches: Sendable {
     }
     guard !gathering.isEmpty, now >= notBefore, asked.count < Self.batchesMax else { return nil }
     let id = nextID()
-    asked.append(Batch(ids: [id], tickets: gathering, askedAt: now))
+    asked.append(Batch(ids: [id], tickets: gathering, askedAt: now, firstAskedAt: now))
     gathering = []
     return id
   }
@@ -59,7 +64,8 @@ struct ReadBatches: Sendable {
   mutating func settle(_ outcome: ReadOutcome, now: Ticks) {
     guard let position = asked.firstIndex(where: { $0.ids.contains(outcome.id) }) else { return }
     if let readIndex = outcome.readIndex {
-      confirmed.append((readIndex, asked.remove(at: position).tickets))
+      let batch = asked.remove(at: position)
+      confirmed.append((readIndex, batch.tickets, batch.firstAskedAt))
     } else if asked[position].ids.last == outcome.id {
       askAgain(asked.remove(at: position), notBefore: now + Self.retryTicks)
     }
@@ -88,7 +94,10 @@ struct ReadBatches: Sendable {
   mutating func takeAnswerable(at index: LogIndex) -> [UInt64] {
     guard confirmed.contains(where: { $0.readIndex <= index }) else { return [] }
     var tickets: [UInt64] = []
-    for batch in confirmed where batch.readIndex <= index { tickets += batch.tickets }
+    for batch in confirmed where batch.readIndex <= index {
+      tickets += batch.tickets
+      currentAsOf = max(currentAsOf ?? batch.askedAt, batch.askedAt)
+    }
     confirmed.removeAll { $0.readIndex <= index }
     return tickets
   }

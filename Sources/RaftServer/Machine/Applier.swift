@@ -57,6 +57,9 @@ package struct Applier<Machine: StateMachine>: Sendable {
     }
   }
 
+  /// Asks the state machine as it is.
+  func read(_ query: Machine.Query) -> Machine.Answer { machine.read(query, at: last.index) }
+
   private mutating func run(_ envelope: CommandEnvelope, at index: LogIndex) throws(MalformedBytes) -> Effect
   {
     time = max(time, envelope.leaderTime)
@@ -127,6 +130,7 @@ extension Applier {
     time = try reader.read()
     try sessions.restore(from: &reader)
     try machine.restore(from: &reader)
+    machine.resume(after: last.index)
     try reader.expectEnd()
   }
 }
@@ -163,6 +167,7 @@ extension Applier {
     stored.keep(in: state)
     if let failure = state.failure { throw failure }
     if let machine = stored as? Machine { self.machine = machine }
+    machine.resume(after: last.index)
     sessions.isTracked = true
     self.state = state
   }

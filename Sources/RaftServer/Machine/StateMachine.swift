@@ -22,6 +22,13 @@ public protocol StateMachine: Sendable {
   /// Reads the state.
   func read(_ query: Query) -> Answer
 
+  /// Reads the state, which is the one after the entry at `index`. By default, ``read(_:)`` is asked.
+  func read(_ query: Query, at index: LogIndex) -> Answer
+
+  /// Tells that the state, as it was found in the node's store or came in a snapshot, is the one after the entry at
+  /// `index`. By default, nothing is done.
+  mutating func resume(after index: LogIndex)
+
   /// Writes the whole state, for a restart, or for a replica that lags or is new.
   ///
   /// It runs on a copy, beside the applying of further commands. Equal states should be written as equal bytes: a transfer
@@ -33,6 +40,14 @@ public protocol StateMachine: Sendable {
   ///
   /// - Throws: `MalformedBytes` if it cannot be read. The replica then stops, or takes no such snapshot.
   mutating func restore(from reader: inout SnapshotReader) throws(MalformedBytes)
+}
+
+extension StateMachine {
+  /// Asks ``read(_:)``.
+  public func read(_ query: Query, at index: LogIndex) -> Answer { read(query) }
+
+  /// Does nothing.
+  public mutating func resume(after index: LogIndex) {}
 }
 
 /// A state machine whose state can be kept in a store of its node, so that it may be larger than memory, and a restart

@@ -50,6 +50,10 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   var held = HeldSnapshots()
   var heldTimer: LoopTimer?
 
+  /// Called when the state machine has changed; see ReplicaHost+Freshness.swift.
+  var whenApplied: (() -> Void)?
+  var noticedIndex = LogIndex.zero
+
   private var writeHandlers: [UInt64: WriteHandler] = [:]
   private var readHandlers: [UInt64: ReadHandler] = [:]
   private var isFlushScheduled = false
@@ -217,6 +221,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     reportReplay()
     for event in driver?.effects.takeEvents() ?? [] { report(event) }
     for completion in driver?.takeCompletions() ?? [] { finish(completion) }
+    noticeApplied()
   }
 
   /// Has the driver do what is to be done. Returns whether there is more; nil if the replica had to stop, because the state
@@ -283,7 +288,10 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
       }
     case .found(let members):
       do {
-        let configuration = try Configuration(voters: members)
+        let configuration = try Configuration(
+          members: members, voters: members.map(\.id),
+          leaseTimeoutTicks: options.foundsWithLeaseReads
+            ? UInt32(clamping: options.raft.electionTimeoutTicksMin) : nil)
         begin(Founded(cluster: ClusterID(max(random.next(), 1)), configuration: configuration))
       } catch {
         report(.violation(from: "the listed peers", reason: error.description))

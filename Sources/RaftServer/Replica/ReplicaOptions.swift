@@ -57,6 +57,11 @@ public struct ReplicaOptions: Hashable, Sendable {
   public var sessionOutcomesMax = 1_024
   /// What the status says of the program's version.
   public var version = ""
+  /// Whether a cluster that this node founds begins with lease reads: the leader then answers reads without asking the
+  /// others, for as long as none of them can have been elected. Rests on clocks that run alike; see
+  /// `RaftOptions.leaseClockDriftPercentMax`. Of the nodes that found a cluster together, the one with the lowest address
+  /// counts. Later, `ConfigurationChange.useLeaseReads` changes it. Default false.
+  public var foundsWithLeaseReads = false
   /// Decides all random choices; nil draws one from the system. A fixed seed is for tests.
   public var seed: UInt64?
 
