@@ -144,6 +144,28 @@ struct ForwardingTests {
     #expect(network.frames.filter { $0.frame.header.kind == .forward }.count == 1)
   }
 
+  @Test("a forward to a leader that hangs is unknown soon after another leads, though its connection stands")
+  func hangingLeader() throws {
+    var network = try DriverNetwork(3)
+    let leader = try network.elect()
+    let others = network.drivers.indices.filter { $0 != leader }
+    let ticket = network.add(5, at: others[0])
+    try network.deliver { _, _, frame in frame.header.kind == .forward }
+    func run(ticks: Int) throws {
+      for _ in 0..<ticks {
+        network.now += 1
+        network.frames.removeAll { $0.from == leader || $0.to == leader }
+        try network.deliver { from, to, _ in from != leader && to != leader }
+      }
+    }
+    while !others.contains(where: { network.drivers[$0].node.isLeader }) {
+      #expect(network.ending(ticket, at: others[0]) == nil)
+      try run(ticks: 1)
+    }
+    try run(ticks: 30)
+    #expect(network.ending(ticket, at: others[0])?.hasPrefix("outcome unknown") == true)
+  }
+
   @Test("an answer meant for an earlier boot of the asking node is not taken for a new request's")
   func otherBoot() throws {
     var network = try DriverNetwork(3)

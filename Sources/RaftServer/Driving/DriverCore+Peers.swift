@@ -94,6 +94,13 @@ extension DriverCore {
     leftBehind = now
   }
 
+  /// Reports a store that hangs, and that it goes on.
+  mutating func reportStore() {
+    guard node.isWriteOverdue != isStoreReported else { return }
+    isStoreReported.toggle()
+    effects.report(isStoreReported ? .storeHangs : .storeGoesOn)
+  }
+
   /// Reports another role or leader, and asks reads of a lost leader again.
   mutating func reportChanges() {
     let role = currentRole

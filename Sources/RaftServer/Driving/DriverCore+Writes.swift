@@ -200,8 +200,14 @@ extension DriverCore {
     }
   }
 
-  /// Gives up what an earlier leader has not answered in time.
+  /// Gives up what an earlier leader has not answered in time, once there is another one: a leader that was deposed because
+  /// it hangs keeps its connections, and never answers.
   mutating func expireStaleForwards() {
+    if forwardedCount > 0, forwardsExpire == nil, let leader = node.leader,
+      forwardTarget != ForwardTarget(leader: leader, term: node.term)
+    {
+      forwardsExpire = now.ticks + Self.staleForwardTicks
+    }
     guard let expiry = forwardsExpire else { return }
     if forwardedCount == 0 {
       forwardsExpire = nil

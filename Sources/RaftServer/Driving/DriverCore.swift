@@ -76,6 +76,8 @@ struct DriverCore: Sendable {
   var nextDeadlineCheck = Ticks.zero
   /// Members that were reported as left behind.
   var leftBehind: [NodeID] = []
+  /// Whether the store was reported to hang.
+  var isStoreReported = false
 
   /// One leadership.
   struct ForwardTarget: Hashable, Sendable {
@@ -113,6 +115,7 @@ struct DriverCore: Sendable {
       expireRequests()
       reportSilentMembers()
       reportLeftBehind()
+      reportStore()
     }
     expireStaleForwards()
     sendPacedPieces()

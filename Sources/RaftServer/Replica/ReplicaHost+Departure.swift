@@ -177,7 +177,9 @@ extension ReplicaHost {
       guard let place = provenAddress(of: member), place != member.address else { continue }
       guard !configuration.members.contains(where: { $0.address == place }) else {
         around.forgetMove(of: member.id)
-        report(.joinRefused(reason: "\(member.address) has moved to \(place), the address of another member"))
+        report(
+          .newcomerRefused(
+            address: place, reason: "the member at \(member.address) is there now, and so is another member"))
         continue
       }
       moves.append(.moved(from: member.address, to: place))

@@ -175,7 +175,9 @@ extension ReplicaHost {
     }
     let configuration = node.configuration
     switch Admission(of: newcomer, in: configuration) {
-    case .refused(let reason): return .refused(reason: reason)
+    case .refused(let reason):
+      report(.newcomerRefused(address: newcomer.address, reason: reason))
+      return .refused(reason: reason)
     case .votes: break
     case .change(let changes):
       let obstacle = begin(changes)
