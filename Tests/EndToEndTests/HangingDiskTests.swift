@@ -47,8 +47,8 @@ extension EndToEnd {
     )
     func log() async throws {
       try await withDisks(.log) { nodes, disks in
-        try nodes[0].insist(on: Request.put("before", "1"))
         let old = try leader(of: nodes)
+        try nodes[0].insist(on: Request.put("before", "1"))
         let rest = nodes.indices.filter { $0 != old }.map { nodes[$0] }
         try disks[old].hang()
         let start = monotonicNanoseconds()

@@ -17,6 +17,7 @@ extension EndToEnd {
         // A cluster of one, with data of its own, is started again where a member of the other one was.
         let volume = StoreChoice.database.options(volume: "\(folder.path)/stranger")
         let alone = try NodeProcess(at: try Port(), options: volume)
+        try alone.awaitLeader()
         try alone.insist(on: Request.put("whose", "2"))
         try alone.end(by: SIGTERM)
         try absent.end(by: SIGKILL)
@@ -24,6 +25,7 @@ extension EndToEnd {
         defer { stranger.send(SIGKILL) }
         try stranger.awaitLog("they are kept apart")
         for node in rest { try node.awaitLog("they are kept apart") }
+        try stranger.awaitLeader()
 
         // Nobody is taken in, nothing is mixed, and both go on.
         try rest[0].insist(on: Request.put("more", "1"))

@@ -59,6 +59,7 @@ extension DriverCore {
   /// A connection to a peer stands.
   mutating func linkUp(_ peer: NodeID, _ trafficClass: TrafficClass) {
     let isNews = links.set(true, peer, trafficClass, now: now.ticks)
+    if trafficClass == .bulk { sendHeldReplies() }
     if isNews, node.configuration.member(peer) != nil {
       effects.report(.memberReachable(address: name(of: peer)))
     }

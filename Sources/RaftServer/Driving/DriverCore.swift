@@ -61,6 +61,10 @@ struct DriverCore: Sendable {
   var heldForwards: [(from: NodeID, boot: UInt64, forward: Forward)] = []
   /// Bytes of their operations.
   var heldForwardBytes = 0
+  /// Answers to forwards of peers to which there is no connection, and since when they wait.
+  var heldReplies: [(to: NodeID, reply: ForwardReply, since: Ticks)] = []
+  /// Bytes of their outcomes.
+  var heldReplyBytes = 0
 
   // Reads.
   var reads: ReadBatches
@@ -116,6 +120,7 @@ struct DriverCore: Sendable {
       reportSilentMembers()
       reportLeftBehind()
       reportStore()
+      sendHeldReplies()
     }
     expireStaleForwards()
     sendPacedPieces()

@@ -30,6 +30,8 @@ struct Neighbourhood: Sendable {
   var seen: Configuration?
   /// Whether the node was a member by ``seen``.
   var wasMember = false
+  /// Whether the node was a member, and is none any more.
+  var isGone = false
 
   /// How often a newcomer asks, in milliseconds.
   static let askMilliseconds: UInt64 = 200

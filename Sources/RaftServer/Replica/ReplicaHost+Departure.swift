@@ -82,6 +82,7 @@ extension ReplicaHost {
 
   /// The configuration that leaves this node out is committed.
   func didLeave() {
+    around.isGone = true
     guard let departure else { return report(.removed(from: identity.cluster)) }
     self.departure = nil
     departure.timer?.cancel()

@@ -54,7 +54,7 @@ final class SoakCluster: Sendable {
   /// What all processes have logged of late, those that are gone first.
   var logs: String {
     let gone = state.withLock { $0.logs }
-    let here = nodes.map { "--- \($0.address) logged:\n\($0.process.log.suffix(8_000))" }
+    let here = nodes.map { "--- \($0.address) logged:\n\($0.process.log.suffix(6_000))" }
     return (gone + here).joined(separator: "\n")
   }
 
@@ -163,7 +163,7 @@ final class SoakCluster: Sendable {
 extension SoakCluster.State {
   /// Keeps what a process has logged that has ended.
   fileprivate mutating func keep(_ node: SoakCluster.Node) {
-    logs.append("--- \(node.address) logged, and is gone:\n\(node.process.log.suffix(8_000))")
-    if logs.count > 12 { logs.removeFirst() }
+    logs.append("--- \(node.address) logged, and is gone:\n\(node.process.log.suffix(6_000))")
+    if logs.count > 40 { logs.removeFirst() }
   }
 }

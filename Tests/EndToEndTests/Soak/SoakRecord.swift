@@ -32,12 +32,14 @@ final class SoakRecord: Sendable {
     var withoutAnswer = 0
     /// How long a client insisted at most until an operation succeeded, in nanoseconds.
     var longest: UInt64 = 0
-    /// What happened to it meanwhile.
-    var longestStory = ""
+    /// What happened to clients that insisted for long, the first of them.
+    var stories: [String] = []
   }
 
   static let keysPerEpoch = 16
   private static let operationsPerEpoch = 4_000
+  /// What takes longer is worth a story.
+  private static let storyNanoseconds: UInt64 = 1_000_000_000
   /// How many epochs may wait for their check; clients wait beyond it.
   fileprivate static let finishedMax = 4
 
@@ -90,9 +92,9 @@ final class SoakRecord: Sendable {
   /// An operation has succeeded on which a client has insisted for so long.
   func note(insisted nanoseconds: UInt64, _ story: @autoclosure () -> String) {
     state.withLock { state in
-      guard nanoseconds > state.count.longest else { return }
-      state.count.longest = nanoseconds
-      state.count.longestStory = story()
+      state.count.longest = max(state.count.longest, nanoseconds)
+      guard nanoseconds > Self.storyNanoseconds, state.count.stories.count < 20 else { return }
+      state.count.stories.append("\(nanoseconds / 1_000_000) ms: \(story())")
     }
   }
 

@@ -33,11 +33,12 @@ extension EndToEnd {
       print(
         "soak of \(Int(Self.seconds)) seconds, store \(store), SOAK_SEED=\(Self.seed): \(count); \(changes.count); "
           + "\(check.keyCount) keys")
+      for story in count.stories { print(story) }
       try outcome.get()
       try cluster.awaitVoters()
       try check.lookAtEverything(through: cluster.serving)
       #expect(check.findings.isEmpty)
-      #expect(count.longest <= Self.longestMax, "\(count.longestStory)")
+      #expect(count.longest <= Self.longestMax, "\(count.stories.joined(separator: "\n"))")
       if FailureNote.isFailed { print(cluster.logs) }
     }
   }
