@@ -92,7 +92,9 @@ struct Consensus: Sendable {
     writes = WriteQueue(durable: log.lastIndex)
     electionTimeout = Int.random(
       in: options.electionTimeoutTicksMin...options.electionTimeoutTicksMax, using: &randomSource)
-    electionDeadline = now + electionTimeout
+    // Nobody else can lead a cluster of one: it waits for nobody.
+    let current = configurations.current.configuration
+    electionDeadline = current.voters == [id] && !current.isJoint ? now : now + electionTimeout
   }
 
   /// The configuration in force.

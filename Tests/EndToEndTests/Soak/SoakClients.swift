@@ -60,6 +60,8 @@ final class SoakClients: Sendable {
       )
       (since, troubles) = (nil, [])
       if !number.isMultiple(of: 2), Int.random(in: 0..<64, using: &random) == 0 { connection = nil }
+      // A constant load, not as much as the machine can carry: what takes long is to be the cluster's doing.
+      usleep(5_000)
     }
     guard let since else { return }
     record.note(

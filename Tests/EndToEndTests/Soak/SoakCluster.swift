@@ -14,6 +14,11 @@ final class SoakCluster: Sendable {
     var address: String { process.address }
   }
 
+  /// Where all that all nodes have logged is written; nil if nowhere.
+  fileprivate static let logFile: FileHandle? = ProcessInfo.processInfo.environment["SOAK_LOG"].flatMap {
+    FileManager.default.createFile(atPath: $0, contents: nil) ? FileHandle(forWritingAtPath: $0) : nil
+  }
+
   let store: StoreChoice
   /// How many nodes there may be.
   let sizes: ClosedRange<Int>
@@ -41,7 +46,10 @@ final class SoakCluster: Sendable {
   func kill() {
     let nodes = nodes
     for node in nodes { node.process.send(SIGKILL) }
-    for node in nodes { _ = try? node.process.process.awaitEnd() }
+    for node in nodes {
+      _ = try? node.process.process.awaitEnd()
+      state.withLock { $0.keep(node) }
+    }
     folder.remove()
   }
 
@@ -163,7 +171,13 @@ final class SoakCluster: Sendable {
 extension SoakCluster.State {
   /// Keeps what a process has logged that has ended.
   fileprivate mutating func keep(_ node: SoakCluster.Node) {
+    if let file = SoakCluster.logFile { file.write(Data(lines(of: node).utf8)) }
     logs.append("--- \(node.address) logged, and is gone:\n\(node.process.log.suffix(6_000))")
     if logs.count > 40 { logs.removeFirst() }
+  }
+
+  /// What a node has logged, each line with its address.
+  private func lines(of node: SoakCluster.Node) -> String {
+    node.process.log.split(separator: "\n").map { "\($0) | \(node.address)\n" }.joined()
   }
 }

@@ -25,7 +25,17 @@ extension EndToEnd {
       let check = SoakCheck(clients, record, seed: Self.seed)
       async let load: Void = clients.run(count: Self.clientCount)
       async let checking: Void = check.run()
-      let outcome = Result { try changes.run(for: Self.seconds) { check.findings.isEmpty } }
+      let start = monotonicNanoseconds()
+      var minutes: UInt64 = 5
+      let outcome = Result {
+        try changes.run(for: Self.seconds) {
+          if monotonicNanoseconds() - start >= minutes * 60_000_000_000 {
+            print("after \(minutes) minutes: \(record.count)")
+            minutes += 5
+          }
+          return check.findings.isEmpty
+        }
+      }
       record.stop()
       await load
       await checking
