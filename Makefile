@@ -1,6 +1,6 @@
 # `make help` lists what can be done. Everything works with the Swift toolchain and a POSIX shell's usual tools.
 
-.PHONY: help build release install test lint format mutants mutants-simulated classics simulate soak torture faults fuzz bench bench-core bench-sketches bench-store docs demo demo-stop clean
+.PHONY: help build release install test lint format mutants mutants-simulated classics simulate soak soak-cluster torture faults fuzz bench bench-core bench-sketches bench-store docs demo demo-stop clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,11 @@ simulate: ## Simulate clusters under faults: fixed seeds, then fresh ones for a 
 soak: ## Simulate clusters with fresh seeds for as long as it is let, or until a rule is broken.
 	@Scripts/prerequisites.sh
 	@Scripts/simulate.sh forever
+
+soak-cluster: ## Add, remove, replace and restart nodes while clients write, for DURATION seconds (1800), with STORE memory or database
+	@Scripts/prerequisites.sh
+	swift build --build-tests
+	SOAK_SECONDS=$(or $(DURATION),1800) RAFTNODE_TEST_STORE=$(or $(STORE),memory) swift test --skip-build --disable-xctest --filter 'SoakTests'
 
 torture: ## Cut the power of nodes with databases while clients write, ROUNDS times (200)
 	@Scripts/prerequisites.sh

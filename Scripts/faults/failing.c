@@ -5,7 +5,8 @@
 //                  have failed (0: all). CALL is open, read, write, sync, range (sync_file_range), truncate, allocate,
 //                  rename, link, unlink or mkdir. PATTERN is a pattern as of the shell for the path below the root. ERROR
 //                  is a name such as EIO; short: half of the bytes are written, and everything after that fails with
-//                  ENOSPC; kill: the process is killed instead of the call being made
+//                  ENOSPC; kill: the process is killed instead of the call being made; hang: the call is made once the
+//                  file of FAILING_WHEN is gone
 //   FAILING_WHEN   a file outside of the root; if it is named, calls are counted only while it is there
 //   FAILING_NOTE   a file outside of the root, to which each failure appends a line
 //
@@ -83,6 +84,10 @@ static int fails_at(const char *call, const char *path) {
   }
   pthread_mutex_unlock(&lock);
   if (!is_fault) return 0;
+  if (strcmp(wanted_error, "hang") == 0) {
+    while (access(when, F_OK) == 0) usleep(1000);
+    return 0;
+  }
   if (strcmp(wanted_error, "kill") == 0) kill(getpid(), SIGKILL);
   errno = EIO;
   for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)

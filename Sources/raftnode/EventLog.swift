@@ -27,7 +27,7 @@ struct EventLog: Sendable {
     var lines = endPeriod(at: now)
     let line = Line(level: Self.level(of: event), message: event.description)
     switch event {
-    case .refused, .violation, .absentKept, .joinWaits, .joinRefused, .foundersDiffer:
+    case .refused, .violation, .absentKept, .joinWaits, .joinRefused, .newcomerRefused, .foundersDiffer:
       guard !logged.contains(line.message) else { return lines }
       guard logged.count < Self.noticesMax else {
         suppressed += 1
@@ -36,8 +36,8 @@ struct EventLog: Sendable {
       logged.append(line.message)
     case .waiting, .founded, .hintFailed, .joining, .joined, .configurationChanged, .removed, .roleChanged,
       .left, .leaveFailed, .removingAbsent, .moved, .leaderChanged, .memberReachable, .memberUnreachable,
-      .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .resumed, .replaying, .recovered, .storeFailed,
-      .stopped:
+      .memberLeftBehind, .snapshotInstalled, .unreadableEntry, .resumed, .replaying, .recovered, .storeHangs,
+      .storeGoesOn, .storeFailed, .stopped:
       break
     }
     lines.append(line)
@@ -62,9 +62,8 @@ struct EventLog: Sendable {
     case .roleChanged(let role, _): role == .candidate ? .debug : .info
     case .leaderChanged(let address, _): address == nil ? .notice : .info
     case .removingAbsent, .moved: .notice
-    case .leaveFailed, .absentKept, .memberUnreachable, .memberLeftBehind, .foundersDiffer, .joinRefused,
-      .hintFailed, .refused,
-      .violation:
+    case .storeHangs, .storeGoesOn, .leaveFailed, .absentKept, .memberUnreachable, .memberLeftBehind,
+      .foundersDiffer, .joinRefused, .newcomerRefused, .hintFailed, .refused, .violation:
       .warning
     case .unreadableEntry, .removed: .error
     case .storeFailed: .critical

@@ -16,7 +16,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("are removed when they are stopped with --leave-on-stop: follower, leader, but not the last one")
+    @Test(
+      "are removed when they are stopped with --leave-on-stop: follower, leader, but not the last one (scenario 53)"
+    )
     func leaveOnStop() async throws {
       try await withCluster(of: 3, ["--leave-on-stop"]) { cluster in
         try cluster.nodes[0].insist(on: Request.put("kept", "1"))

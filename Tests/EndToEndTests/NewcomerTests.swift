@@ -97,7 +97,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("begin again, or go on, when they are killed at any instant, ten times over")
+    @Test("begin again, or go on, when they are killed at any instant, ten times over (scenarios 66, 67)")
     func killed() async throws {
       // Two seconds for all of it: it is killed somewhere in there.
       let limit = ["--snapshot-bandwidth", "\(Self.keys * Self.valueBytes / 2)"]
@@ -124,6 +124,43 @@ extension EndToEnd {
         try newcomer.end(by: SIGTERM)
         #expect(
           try FileManager.default.contentsOfDirectory(atPath: volume).allSatisfy { !$0.hasPrefix("copy-") })
+      }
+    }
+
+    @Test("and were members, and are still applying what they had, are taken further by it (scenario 69)")
+    func applying() async throws {
+      let options = ["--log-bytes-max", "\(64 << 20)", "--flush-entries", "1000000"]
+      try await withCluster(of: 3, options, store: .database) { cluster in
+        let leader = try cluster.awaitLeader().node
+        let away = cluster.others(than: leader)[0]
+        // It has a log to apply again, and misses more than what is kept for it.
+        let client = try leader.connect()
+        for number in 0..<2_000 {
+          #expect(try client.ask(Request.put("early-\(number)", "\(number)")).isSuccess)
+        }
+        try away.end(by: SIGKILL)
+        try fill(leader)
+        try away.startAgain()
+        try away.awaitLog("caught up by a snapshot", within: 60)
+        try expectEverything(in: away)
+        for number in [0, 1_000, 1_999] {
+          #expect(try away.insist(on: Request.get("early-\(number)")).value == "\(number)")
+        }
+      }
+    }
+
+    @Test("and have a database from before their log begins, do not start (scenario 74)")
+    func oldState() async throws {
+      try await withFilled(.database) { node, _ in
+        try node.end(by: SIGTERM)
+        let volume = try #require(node.volume)
+        for name in try FileManager.default.contentsOfDirectory(atPath: volume) where name.hasPrefix("data-")
+        {
+          try FileManager.default.removeItem(atPath: "\(volume)/\(name)")
+        }
+        try node.startAgain()
+        #expect(try node.process.awaitEnd() == .exited(74))
+        #expect(node.log.contains("the log holds what is behind entry"), "\(node.log)")
       }
     }
 

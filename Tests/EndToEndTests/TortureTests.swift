@@ -10,7 +10,9 @@ extension EndToEnd {
     private static let roundsPerEpoch = 5
     private static let clientCount = 8
 
-    @Test("lose no acknowledged write, do nothing that they said would not happen, and answer nothing old")
+    @Test(
+      "lose no acknowledged write, do nothing that they said would not happen, and answer nothing old (scenario 64)"
+    )
     func durable() async throws {
       try await withCluster(
         of: 3, ["--request-timeout", "5", "--flush-entries", "100"], store: .database, isPowerless: true

@@ -122,13 +122,67 @@ struct HandoverTests {
     network.elect(0)
     network.stalled = [0]
     try network.propose("a", at: 0)
-    network.run(ticks: 290)
+    network.run(ticks: 60)
     #expect(network.nodes[0].isLeader)
-    network.run(ticks: 30)
+    // A tick is 10 milliseconds: somebody else leads within a second.
+    network.run(ticks: 40)
     #expect(!network.nodes[0].isLeader)
     #expect(network.events[0].contains(.steppedDown(term: Term(2), reason: .writeOverdue)))
     #expect(network.nodes[1...].filter(\.isLeader).count == 1)
     #expect(network.nodes[1].appliedIndex >= LogIndex(3), "what the old leader could not answer is answered")
+  }
+
+  @Test("a leader resigns, too, when its store hangs in something else and takes no writes")
+  func overdueBehindOtherWork() throws {
+    var network = try Network(3)
+    network.elect(0)
+    network.busy = [0]
+    try network.propose("a", at: 0)
+    network.run(ticks: 60)
+    #expect(network.nodes[0].isLeader)
+    network.run(ticks: 40)
+    #expect(network.events[0].contains(.steppedDown(term: Term(2), reason: .writeOverdue)))
+    #expect(network.nodes[1...].filter(\.isLeader).count == 1)
+    network.busy = []
+    network.run(ticks: 100)
+    #expect(!network.nodes[0].isLeader)
+    #expect(network.log(0) == network.log(1))
+  }
+
+  @Test("a leader whose state machine stands still hands over to one whose does not, and no other takes over")
+  func overdueApplying() throws {
+    var network = try Network(3)
+    network.elect(0)
+    network.stuck = [0, 2]
+    try network.propose("a", at: 0)
+    network.run(ticks: 60)
+    #expect(network.nodes[0].isLeader)
+    #expect(network.nodes[0].commitIndex == network.nodes[0].lastEntry.index)
+    // One election timeout may pass with the node that refuses.
+    network.run(ticks: 70)
+    #expect(network.nodes[1].isLeader)
+    #expect(network.events[0].contains(.applyingOverdue(term: Term(2))))
+    #expect(!network.nodes[2].isLeader)
+    network.stuck = []
+    network.run(ticks: 100)
+    #expect(network.nodes.allSatisfy { $0.appliedIndex == network.nodes[1].commitIndex })
+    #expect(network.nodes[1].isLeader)
+  }
+
+  @Test("when all state machines stand still, the leader offers leadership to each once, and leads on")
+  func overdueApplyingEverywhere() throws {
+    var network = try Network(3)
+    network.elect(0)
+    network.stuck = [0, 1, 2]
+    try network.propose("a", at: 0)
+    network.run(ticks: 1000)
+    #expect(network.nodes[0].isLeader)
+    #expect(network.nodes[0].term == Term(2))
+    let offers = network.events[0].filter { if case .transferStarted = $0 { true } else { false } }
+    #expect(offers == [.transferStarted(to: NodeID(3)), .transferStarted(to: NodeID(2))])
+    try network.propose("b", at: 0)
+    network.run(ticks: 10)
+    #expect(network.nodes[0].commitIndex == network.nodes[0].lastEntry.index, "the log goes on")
   }
 
   @Test("when all disks hang, as a shared one does, nobody resigns")
@@ -165,7 +219,7 @@ struct HandoverTests {
     network.elect(0)
     network.stalled = [1]
     try network.propose("a", at: 0)
-    network.run(ticks: 310)
+    network.run(ticks: 80)
     let term = network.nodes[1].term
     #expect(hands(&network, to: 2) == nil)
     network.run(ticks: 5)

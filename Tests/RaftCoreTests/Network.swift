@@ -16,6 +16,10 @@ struct Network {
   var events: [[TraceEvent]] = []
   /// Nodes whose writes are not completed.
   var stalled: Set<Int> = []
+  /// Nodes whose store is busy with something else, and takes no writes.
+  var busy: Set<Int> = []
+  /// Nodes whose state machine stands still.
+  var stuck: Set<Int> = []
   /// Nodes that have crashed: what they were is still in `nodes`, but counts for nothing.
   var down: Set<Int> = []
   /// What each node was given to apply, range by range, since it was started or took a snapshot in.
@@ -148,12 +152,18 @@ struct Network {
     nodes[position].advance(to: clocks[position], into: &outputs)
     body(&nodes[position], &outputs)
     collect(position)
-    while let write = nodes[position].takeWrite() { disks[position].add(write, of: nodes[position]) }
+    takeWrites(position)
     if !stalled.contains(position) { completeWrites(position) }
     apply(position)
   }
 
+  private mutating func takeWrites(_ position: Int) {
+    guard !busy.contains(position) else { return }
+    while let write = nodes[position].takeWrite() { disks[position].add(write, of: nodes[position]) }
+  }
+
   private mutating func apply(_ position: Int) {
+    guard !stuck.contains(position) else { return }
     while let range = nodes[position].takeCommitted(bytesMax: applyBytesMax) {
       applied[position].append(range)
       nodes[position].didApply(through: range.through)
@@ -168,7 +178,7 @@ struct Network {
       nodes[position].didPersist(proof, into: &outputs)
       if nodes[position].appliedIndex > before { applied[position] = [] }
       collect(position)
-      while let write = nodes[position].takeWrite() { disks[position].add(write, of: nodes[position]) }
+      takeWrites(position)
       left -= 1
     }
     apply(position)

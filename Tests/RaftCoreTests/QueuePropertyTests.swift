@@ -20,7 +20,7 @@ private struct PlainDisk {
 
   struct Write {
     var number: UInt64
-    var takenAt: UInt64
+    var waitingSince: UInt64
     var after: Int
     var installs: Int?
     var state: State
@@ -38,6 +38,11 @@ private struct PlainDisk {
   var disk = State()
   var inflight: [Write] = []
   var held: [Held] = []
+  /// When it was first noticed that something waits for the next write.
+  var dirtySince: UInt64?
+
+  /// What the disk will hold when all writes under way are done.
+  var written: State { inflight.last?.state ?? disk }
 
   var isIdle: Bool { now.hardState == disk.hardState && now.logChanges == disk.logChanges }
 
@@ -109,11 +114,16 @@ private struct WriteQueueRun {
       term += 1
       model.held.removeAll { $0.term < term }
       queue.dropHeld(before: Term(term))
+    case 12:
+      queue.notice(Ticks(clock))
+      if model.written != model.now { model.dirtySince = model.dirtySince ?? clock }
     default: say()
     }
     expect(queue.isIdle == model.isIdle, "idle")
     expect(queue.durableIndex.rawValue == UInt64(model.durableIndex), "durable through \(model.durableIndex)")
-    expect(queue.oldestTaken?.rawValue == model.inflight.first?.takenAt, "oldest write")
+    expect(
+      queue.oldestWaiting?.rawValue == model.inflight.first?.waitingSince ?? model.dirtySince, "oldest change"
+    )
     expect(queue.isInstalling == (model.disk.snapshot != model.now.snapshot), "installing")
   }
 
@@ -152,7 +162,7 @@ private struct WriteQueueRun {
   }
 
   private mutating func take() {
-    let newest = model.inflight.last?.state ?? model.disk
+    let newest = model.written
     let write = queue.take(lastIndex: LogIndex(UInt64(model.now.last)), now: Ticks(clock))
     guard newest != model.now, let write else {
       return expect((write == nil) == (newest == model.now), "whether there is something to write")
@@ -163,8 +173,9 @@ private struct WriteQueueRun {
     )
     model.inflight.append(
       PlainDisk.Write(
-        number: write.sequence, takenAt: clock, after: Int(write.after.rawValue),
+        number: write.sequence, waitingSince: model.dirtySince ?? clock, after: Int(write.after.rawValue),
         installs: isOther ? model.now.base : nil, state: model.now))
+    model.dirtySince = nil
   }
 
   mutating func complete() {

@@ -88,7 +88,9 @@ enum ScriptWords {
     case .snapshotRefused(_, let last): "needs no snapshot at \(entry(last))"
     case .snapshotInstalled(let last): "starts anew from the snapshot at \(entry(last))"
     case .writeOverdue(let term): "finds its own write overdue in term \(term)"
-    case .campaignHeldBack(let term): "does not campaign after term \(term): its own write is overdue"
+    case .applyingOverdue(let term): "finds that it applies nothing in term \(term)"
+    case .campaignHeldBack(let term):
+      "does not campaign after term \(term): its own write is overdue, or it applies nothing"
     case .leaderLost(let leader): "lost the connection to its leader \(leader.rawValue)"
     case .transferStarted(let target): "hands over to \(target.rawValue)"
     case .transferAborted(let target): "no longer hands over to \(target.rawValue)"

@@ -144,6 +144,70 @@ struct ForwardingTests {
     #expect(network.frames.filter { $0.frame.header.kind == .forward }.count == 1)
   }
 
+  @Test("the answer to a forward waits for the leader's own connection to whoever has asked")
+  func answerWithoutConnection() throws {
+    var network = try DriverNetwork(3)
+    let leader = try network.elect()
+    let follower = (leader + 1) % 3
+    let followerID = network.drivers[follower].id
+    // The follower is back, and has dialed; the leader has not dialed it yet.
+    network.drivers[leader].linkDown(followerID, .bulk)
+    let ticket = network.add(5, at: follower)
+    try network.deliver()
+    #expect(network.drivers[leader].applier.machine.value == 5)
+    #expect(network.ending(ticket, at: follower) == nil)
+    network.now += 60
+    try network.deliver()
+    network.drivers[leader].advance(to: network.moment)
+    network.drivers[leader].linkUp(followerID, .bulk)
+    try network.deliver()
+    #expect(network.ending(ticket, at: follower) == "5")
+  }
+
+  @Test("a forward to a leader that hangs is unknown soon after another leads, though its connection stands")
+  func hangingLeader() throws {
+    var network = try DriverNetwork(3)
+    let leader = try network.elect()
+    let others = network.drivers.indices.filter { $0 != leader }
+    let ticket = network.add(5, at: others[0])
+    try network.deliver { _, _, frame in frame.header.kind == .forward }
+    func run(ticks: Int) throws {
+      for _ in 0..<ticks {
+        network.now += 1
+        network.frames.removeAll { $0.from == leader || $0.to == leader }
+        try network.deliver { from, to, _ in from != leader && to != leader }
+      }
+    }
+    while !others.contains(where: { network.drivers[$0].node.isLeader }) {
+      #expect(network.ending(ticket, at: others[0]) == nil)
+      try run(ticks: 1)
+    }
+    try run(ticks: 30)
+    #expect(network.ending(ticket, at: others[0])?.hasPrefix("outcome unknown") == true)
+  }
+
+  @Test(
+    "a node that is no member any more gives reads up at once, and waits for what the leader has of its writes"
+  )
+  func noMember() throws {
+    var network = try DriverNetwork(3)
+    let leader = try network.elect()
+    let follower = (leader + 1) % 3
+    let write = network.add(5, at: follower)
+    let read = network.drivers[follower].submit((), deadline: Ticks(network.now + 1_000))
+    try network.deliver { from, to, _ in from == follower && to == leader }
+    network.drivers[follower].endAsNoMember()
+    try network.serve(follower)
+    let ended = network.completions[follower].compactMap { completion in
+      if case .read(read, .failure(let error)) = completion { "\(error)" } else { nil }
+    }
+    #expect(ended.count == 1 && ended[0].hasPrefix("not executed"), "\(ended)")
+    #expect(network.ending(write, at: follower) == nil)
+    try network.deliver()
+    #expect(network.ending(write, at: follower) == "5")
+    #expect(!network.drivers[follower].hasRequests)
+  }
+
   @Test("an answer meant for an earlier boot of the asking node is not taken for a new request's")
   func otherBoot() throws {
     var network = try DriverNetwork(3)

@@ -138,6 +138,31 @@ struct OutboundLinkTests {
     #expect((5_041...5_061).contains(link.nextDeadline ?? 0))
   }
 
+  @Test(
+    "a link that backs off for long dials soon when the other side has called, and then backs off further")
+  mutating func called() {
+    var now: UInt64 = 1_000
+    var waits: [UInt64] = []
+    for attempt in 0..<12 {
+      link.advance(to: now, into: &effects)
+      #expect(take() == [.connect])
+      link.closed("refused", at: now, into: &effects)
+      effects = []
+      if attempt == 10 { link.heardFrom(at: now) }
+      let next = link.nextDeadline ?? now
+      waits.append(next - now)
+      now = next
+    }
+    #expect(waits[9] >= 500)
+    #expect(waits[10] == 20)
+    #expect(waits[11] >= 500)
+    // A link that is being made, or stands, is left alone.
+    link.advance(to: now, into: &effects)
+    let deadline = link.nextDeadline
+    link.heardFrom(at: now)
+    #expect(link.nextDeadline == deadline)
+  }
+
   @Test("a refusal is reported, and the next attempt waits for long")
   mutating func refused() {
     connect(at: 1_000)

@@ -19,7 +19,9 @@ extension Consensus {
     guard case .follower(leader: leader) = role, configuration.isVoter(id) else {
       return outputs.trace(.ignored(from: leader, reason: .stale))
     }
-    guard !isWriteOverdue else { return outputs.trace(.campaignHeldBack(term: hardState.term)) }
+    guard !isWriteOverdue, !isApplyingOverdue else {
+      return outputs.trace(.campaignHeldBack(term: hardState.term))
+    }
     requestVotes(isTransfer: true, into: &outputs)
   }
 
@@ -31,7 +33,7 @@ extension Consensus {
       Transfer(target: target, deadline: now + options.electionTimeoutTicksMin), into: &outputs)
   }
 
-  private mutating func beginTransfer(_ handover: Transfer, into outputs: inout Outputs) {
+  mutating func beginTransfer(_ handover: Transfer, into outputs: inout Outputs) {
     transfer = handover
     outputs.trace(.transferStarted(to: handover.target))
     orderTransferIfCaughtUp(into: &outputs)
@@ -184,9 +186,9 @@ extension Consensus {
 
   // MARK: - Overdue writes
 
-  /// Whether the oldest write under way has taken longer than ``RaftOptions/writeOverdueTicks``.
+  /// Whether something has been waiting to become durable for longer than ``RaftOptions/writeOverdueTicks``.
   var isWriteOverdue: Bool {
-    writes.oldestTaken.map { now >= $0 + options.writeOverdueTicks } ?? false
+    writes.oldestWaiting.map { now >= $0 + options.writeOverdueTicks } ?? false
   }
 
   /// A leader whose own disk hangs applies nothing, and so answers nothing. It resigns, but only once a majority without
@@ -211,6 +213,52 @@ extension Consensus {
       voter == id ? 0 : progress[voter]?.match.rawValue ?? 0
     }
     if LogIndex(others) >= probe { resign(because: .writeOverdue, into: &outputs) }
+  }
+}
+
+// MARK: - A state machine that stands still
+
+extension Consensus {
+  /// Since when there has been something to apply, and nothing was applied.
+  struct ApplyWatch: Hashable, Sendable {
+    private(set) var since: Ticks?
+    private var index = LogIndex.zero
+    /// Who was offered leadership since then.
+    var offered: [NodeID] = []
+
+    /// Time has passed.
+    mutating func notice(_ applied: LogIndex, isBehind: Bool, _ now: Ticks) {
+      if isBehind, applied == index, since != nil { return }
+      since = isBehind ? now : nil
+      index = applied
+      if !offered.isEmpty { offered = [] }
+    }
+
+    mutating func offer(to node: NodeID) { offered.append(node) }
+  }
+
+  /// Whether the applier has stood still for longer than ``RaftOptions/writeOverdueTicks``, though there was something to
+  /// apply.
+  var isApplyingOverdue: Bool {
+    applying.since.map { now >= $0 + options.writeOverdueTicks } ?? false
+  }
+
+  /// A leader whose state machine stands still answers nothing, whatever it commits. It hands over to the best placed voter,
+  /// which refuses if the same has happened to it: then the next one is asked, and each of them once.
+  ///
+  /// It leads on until one has taken over. Counter-example to resigning: a command takes a second on every node. A leader
+  /// that gave up first would leave the cluster without any, and the log without new entries, for nothing.
+  mutating func watchApplying(into outputs: inout Outputs) {
+    guard isApplyingOverdue, transfer == nil, !isLeaving else { return }
+    let candidates = progress.peers.filter { peer in
+      configuration.voters.contains(peer.id) && !applying.offered.contains(peer.id)
+        && peer.lastHeard + 3 * options.heartbeatTicks > now
+    }
+    guard let target = candidates.max(by: { ($0.match, $0.id) < ($1.match, $1.id) })?.id else { return }
+    if applying.offered.isEmpty { outputs.trace(.applyingOverdue(term: hardState.term)) }
+    applying.offer(to: target)
+    beginTransfer(
+      Transfer(target: target, deadline: now + options.electionTimeoutTicksMin), into: &outputs)
   }
 }
 

@@ -57,6 +57,8 @@ struct Consensus: Sendable {
   var snapshotsUnderWay: [OutgoingSnapshot] = []
   /// The entry whose acknowledgement by all others proves that only this leader's disk hangs.
   var overdueProbe: LogIndex?
+  /// Whether the state machine moves on.
+  var applying = ApplyWatch()
   var heartbeatDeadline = Ticks.zero
   /// Counts the heartbeat rounds of this leadership.
   var heartbeatRound: UInt64 = 0
@@ -90,7 +92,9 @@ struct Consensus: Sendable {
     writes = WriteQueue(durable: log.lastIndex)
     electionTimeout = Int.random(
       in: options.electionTimeoutTicksMin...options.electionTimeoutTicksMax, using: &randomSource)
-    electionDeadline = now + electionTimeout
+    // Nobody else can lead a cluster of one: it waits for nobody.
+    let current = configurations.current.configuration
+    electionDeadline = current.voters == [id] && !current.isJoint ? now : now + electionTimeout
   }
 
   /// The configuration in force.
@@ -116,6 +120,8 @@ struct Consensus: Sendable {
   mutating func advance(to instant: Ticks, into outputs: inout Outputs) {
     guard instant > now else { return }
     now = instant
+    writes.notice(now)
+    applying.notice(appliedIndex, isBehind: appliedIndex < min(commitIndex, writes.durableIndex), now)
     fireTimers(into: &outputs)
   }
 
@@ -243,6 +249,7 @@ struct Consensus: Sendable {
     expireTransfer(into: &outputs)
     if isLeader { watchOwnWrites(into: &outputs) }
     guard isLeader else { return }
+    watchApplying(into: &outputs)
     // Not with the heartbeat: each round for reads puts that off, and under steady reads it is never due.
     preferHigherPriority(into: &outputs)
     for position in progress.peers.indices.reversed() { sayFarewell(to: position, into: &outputs) }

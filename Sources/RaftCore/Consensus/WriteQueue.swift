@@ -14,7 +14,7 @@ struct WriteQueue: Sendable {
   private struct Inflight: Sendable {
     /// How far this write makes the log durable; lowered when the log is truncated meanwhile.
     var through: LogIndex
-    let takenAt: Ticks
+    let waitingSince: Ticks
     /// What the snapshot reaches that this write puts in the place of state and log.
     let installs: LogIndex?
   }
@@ -28,6 +28,8 @@ struct WriteQueue: Sendable {
   private(set) var durableIndex: LogIndex
   /// Whether something has changed since the last write was taken.
   private(set) var isDirty = false
+  /// Since when something has been waiting for the next write to be taken, as far as that was noticed.
+  private var dirtySince: Ticks?
   private var taken: UInt64 = 0
   private var completed: UInt64 = 0
   /// Number of the write that makes the present hard state durable.
@@ -55,8 +57,17 @@ struct WriteQueue: Sendable {
 
   mutating func logGrew() { isDirty = true }
 
-  /// When the oldest write under way was taken.
-  var oldestTaken: Ticks? { inflight.first?.takenAt }
+  /// Since when the oldest change has been waiting that is not durable: since its write was taken, or since it should have
+  /// been.
+  ///
+  /// Counter-example to counting from when writes are taken: a store does one thing after the other, and hangs in forgetting
+  /// a part of the log. No write is taken any more, so none is overdue, and a leader leads on that can commit nothing.
+  var oldestWaiting: Ticks? { inflight.first?.waitingSince ?? dirtySince }
+
+  /// Time has passed.
+  mutating func notice(_ now: Ticks) {
+    if isDirty, dirtySince == nil { dirtySince = now }
+  }
 
   /// Whether a snapshot is on its way to the disk.
   var isInstalling: Bool { mustInstall || (0..<inflight.count).contains { inflight[$0].installs != nil } }
@@ -92,7 +103,9 @@ struct WriteQueue: Sendable {
     taken += 1
     let snapshot = mustInstall ? installing : nil
     mustInstall = false
-    inflight.append(Inflight(through: lastIndex, takenAt: now, installs: snapshot?.last.index))
+    inflight.append(
+      Inflight(through: lastIndex, waitingSince: dirtySince ?? now, installs: snapshot?.last.index))
+    dirtySince = nil
     let after = writtenIndex
     writtenIndex = lastIndex
     return (taken, after, snapshot)

@@ -100,6 +100,9 @@ public struct RaftNode<Payload: Sendable>: Sendable {
     return deadline > engine.now ? deadline.rawValue - engine.now.rawValue : 0
   }
 
+  /// Whether something has been waiting to become durable for longer than ``RaftOptions/writeOverdueTicks``.
+  public var isWriteOverdue: Bool { engine.isWriteOverdue }
+
   /// Whether something has changed that ``takeWrite()`` would give.
   public var hasUnsavedChanges: Bool { engine.writes.isDirty }
 

@@ -40,7 +40,9 @@ public enum TraceEvent: Hashable, Sendable {
   case snapshotInstalled(last: EntryID)
   /// A leader's own write is overdue. Whether others go on is found out by an empty entry.
   case writeOverdue(term: Term)
-  /// A campaign was not begun, because this node's own write is overdue.
+  /// A leader's state machine stands still. Leadership is offered to the other voters.
+  case applyingOverdue(term: Term)
+  /// A campaign was not begun, because this node's own write is overdue, or its state machine stands still.
   case campaignHeldBack(term: Term)
   /// The driver reported that the connection to the leader broke.
   case leaderLost(NodeID)

@@ -143,6 +143,9 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// - Returns: Whether there is somebody to hand it to.
   package mutating func handOver() -> Bool { core.handOver() }
 
+  /// Answers what only a member can finish, because this node is none any more.
+  mutating func endAsNoMember() { core.endAsNoMember() }
+
   /// Answers everything, because the replica stops.
   package mutating func endAll() { core.endAll() }
 

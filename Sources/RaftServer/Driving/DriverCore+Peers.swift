@@ -59,6 +59,7 @@ extension DriverCore {
   /// A connection to a peer stands.
   mutating func linkUp(_ peer: NodeID, _ trafficClass: TrafficClass) {
     let isNews = links.set(true, peer, trafficClass, now: now.ticks)
+    if trafficClass == .bulk { sendHeldReplies() }
     if isNews, node.configuration.member(peer) != nil {
       effects.report(.memberReachable(address: name(of: peer)))
     }
@@ -92,6 +93,13 @@ extension DriverCore {
       effects.report(.memberLeftBehind(address: name(of: peer)))
     }
     leftBehind = now
+  }
+
+  /// Reports a store that hangs, and that it goes on.
+  mutating func reportStore() {
+    guard node.isWriteOverdue != isStoreReported else { return }
+    isStoreReported.toggle()
+    effects.report(isStoreReported ? .storeHangs : .storeGoesOn)
   }
 
   /// Reports another role or leader, and asks reads of a lost leader again.

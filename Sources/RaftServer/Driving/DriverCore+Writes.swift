@@ -146,9 +146,38 @@ extension DriverCore {
     }
   }
 
+  /// Answers a forward; once there is a connection, if there is none.
+  ///
+  /// Counter-example to sending it at once: a follower is started again, connects to the leader and forwards a write. The
+  /// leader, whose own connections to the follower broke when that ended, has not dialed it again yet. The answer is lost,
+  /// and the client waits for it until its deadline.
   mutating func answer(_ reply: ForwardReply, to peer: NodeID) {
-    send(reply, .forwardReply, to: peer)
+    if links.isUp(peer, .bulk) { return send(reply, .forwardReply, to: peer) }
+    guard heldReplies.count < options.requestsMax,
+      heldReplyBytes + reply.outcome.count <= options.requestBytesMax
+    else { return }
+    heldReplies.append((peer, reply, now.ticks))
+    heldReplyBytes += reply.outcome.count
   }
+
+  /// Sends the answers for which there is a connection now, and forgets those for which nobody waits any more.
+  mutating func sendHeldReplies() {
+    guard !heldReplies.isEmpty else { return }
+    let held = heldReplies
+    heldReplies = []
+    heldReplyBytes = 0
+    for (peer, reply, since) in held {
+      if links.isUp(peer, .bulk) {
+        send(reply, .forwardReply, to: peer)
+      } else if now.ticks < since + Self.heldReplyTicks {
+        heldReplies.append((peer, reply, since))
+        heldReplyBytes += reply.outcome.count
+      }
+    }
+  }
+
+  /// How long an answer is held, in ticks, at most: until then a peer that is there has been dialed again.
+  static var heldReplyTicks: Int { 500 }
 
   mutating func abandon(_ proposal: ProposalQueue.Proposal) {
     switch proposal.origin {
@@ -203,8 +232,14 @@ extension DriverCore {
     }
   }
 
-  /// Gives up what an earlier leader has not answered in time.
+  /// Gives up what an earlier leader has not answered in time, once there is another one: a leader that was deposed because
+  /// it hangs keeps its connections, and never answers.
   mutating func expireStaleForwards() {
+    if forwardedCount > 0, forwardsExpire == nil, let leader = node.leader,
+      forwardTarget != ForwardTarget(leader: leader, term: node.term)
+    {
+      forwardsExpire = now.ticks + Self.staleForwardTicks
+    }
     guard let expiry = forwardsExpire else { return }
     if forwardedCount == 0 {
       forwardsExpire = nil
@@ -227,10 +262,25 @@ extension DriverCore {
       guard let request = requests[ticket], request.deadline <= now.ticks else { continue }
       end(ticket, request, with: node.leader == nil ? .noLeader : .deadline)
     }
-    guard requests.count < before else { return }
+    if requests.count < before { forgetEnded() }
+  }
+
+  /// Takes requests that have ended off the lists.
+  private mutating func forgetEnded() {
     let live = requests
     waiting.removeAll { live[$0] == nil }
     reads.removeAll { live[$0] == nil }
+  }
+
+  /// Answers what only a member can finish, because this node is none any more: nobody tells it of new entries, so that a
+  /// read would wait for them for ever, and nobody leads it. What was handed to the leader is still answered.
+  mutating func endAsNoMember() {
+    for ticket in requests.tickets {
+      guard let request = requests[ticket] else { continue }
+      if case .forwarded = request.stage { continue }
+      end(ticket, request, with: .stopping)
+    }
+    forgetEnded()
   }
 
   /// Answers everything, because the replica stops.

@@ -63,6 +63,10 @@ struct DriverCore: Sendable {
   var heldForwards: [(from: NodeID, boot: UInt64, forward: Forward)] = []
   /// Bytes of their operations.
   var heldForwardBytes = 0
+  /// Answers to forwards of peers to which there is no connection, and since when they wait.
+  var heldReplies: [(to: NodeID, reply: ForwardReply, since: Ticks)] = []
+  /// Bytes of their outcomes.
+  var heldReplyBytes = 0
 
   // Reads.
   var reads: ReadBatches
@@ -78,6 +82,8 @@ struct DriverCore: Sendable {
   var nextDeadlineCheck = Ticks.zero
   /// Members that were reported as left behind.
   var leftBehind: [NodeID] = []
+  /// Whether the store was reported to hang.
+  var isStoreReported = false
 
   /// One leadership.
   struct ForwardTarget: Hashable, Sendable {
@@ -117,6 +123,8 @@ struct DriverCore: Sendable {
       expireRequests()
       reportSilentMembers()
       reportLeftBehind()
+      reportStore()
+      sendHeldReplies()
     }
     expireStaleForwards()
     sendPacedPieces()

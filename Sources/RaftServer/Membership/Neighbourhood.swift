@@ -36,6 +36,8 @@ struct Neighbourhood: Sendable {
   private var replacements: [(member: NodeID, address: String, until: UInt64)] = []
   /// What nodes said that have stopped, and when, in milliseconds.
   private var words: [(node: NodeID, words: LastWords, at: UInt64)] = []
+  /// Whether the node was a member, and is none any more.
+  var isGone = false
 
   /// How often a newcomer asks, in milliseconds.
   static let askMilliseconds: UInt64 = 200

@@ -22,6 +22,8 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case joinWaits(reason: String)
   /// The cluster does not let the node in, and somebody has to do something about that; it asks again.
   case joinRefused(reason: String)
+  /// This leader does not let a node in, and somebody has to do something about that.
+  case newcomerRefused(address: String, reason: String)
   /// The node is in a cluster now, and catches up.
   case joined(cluster: ClusterID, members: [String])
   /// Who takes part has changed, as far as this node's log says.
@@ -58,6 +60,10 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
   case unreadableEntry(at: LogIndex, reason: String)
   /// The members could not be written down: after a restart the node may not find its cluster.
   case hintFailed(reason: String)
+  /// The store has not finished a write for long. A leader hands over then, if the others can do without it.
+  case storeHangs
+  /// The store has finished what it was late with.
+  case storeGoesOn
   /// The store failed; the node stops.
   case storeFailed(reason: String)
   /// The node has stopped.
@@ -85,6 +91,7 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
         : "asking to join the cluster of \(addresses.joined(separator: ", "))"
     case .joinWaits(let reason): "not in the cluster yet: \(reason)"
     case .joinRefused(let reason): "the cluster does not let this node in: \(reason)"
+    case .newcomerRefused(let address, let reason): "\(address) is not let in: \(reason)"
     case .joined(let cluster, let members):
       "joined cluster \(cluster) of \(members.joined(separator: ", ")): catching up"
     case .configurationChanged(let configuration): configuration.words
@@ -108,6 +115,8 @@ public enum ReplicaEvent: Hashable, Sendable, CustomStringConvertible {
     case .violation(let address, let reason): "bad traffic from \(address): \(reason)"
     case .unreadableEntry(let index, let reason): "entry \(index) cannot be read by this version: \(reason)"
     case .hintFailed(let reason): "the members are not written down: \(reason)"
+    case .storeHangs: "the store does not finish a write: its disk hangs, or is too slow"
+    case .storeGoesOn: "the store has finished what it was late with"
     case .storeFailed(let reason): "the store failed, the node stops: \(reason)"
     case .stopped: "stopped"
     }

@@ -82,6 +82,7 @@ extension ReplicaHost {
 
   /// The configuration that leaves this node out is committed.
   func didLeave() {
+    around.isGone = true
     guard let departure else { return report(.removed(from: identity.cluster)) }
     self.departure = nil
     departure.timer?.cancel()
@@ -177,7 +178,9 @@ extension ReplicaHost {
       guard let place = provenAddress(of: member), place != member.address else { continue }
       guard !configuration.members.contains(where: { $0.address == place }) else {
         around.forgetMove(of: member.id)
-        report(.joinRefused(reason: "\(member.address) has moved to \(place), the address of another member"))
+        report(
+          .newcomerRefused(
+            address: place, reason: "the member at \(member.address) is there now, and so is another member"))
         continue
       }
       moves.append(.moved(from: member.address, to: place))

@@ -182,7 +182,9 @@ extension ReplicaHost {
     let configuration = node.configuration
     let replaced = around.replaced(at: newcomer.address, now: loop.milliseconds)
     switch Admission(of: newcomer, in: configuration, replacing: replaced) {
-    case .refused(let reason): return .refused(reason: reason)
+    case .refused(let reason):
+      report(.newcomerRefused(address: newcomer.address, reason: reason))
+      return .refused(reason: reason)
     case .votes: break
     case .change(let changes):
       let obstacle = begin(changes)

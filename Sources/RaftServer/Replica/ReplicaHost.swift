@@ -388,6 +388,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     guard !isDraining, !isStopped else { return done() }
     isDraining = true
     _ = withDriver { $0.handOver() }
+    if around.isGone { _ = withDriver { $0.endAsNoMember() } }
     drain(until: loop.milliseconds + options.handoverMilliseconds, then: done)
   }
 

@@ -117,7 +117,7 @@ enum CoveragePoint: Int, CaseIterable {
     case .transferStarted: self = .transferStarted
     case .transferAborted: self = .transferAborted
     case .ignored(_, .stale): self = .messageIgnoredStale
-    case .appendRejected, .configurationChanged, .committed, .ignored: return nil
+    case .appendRejected, .configurationChanged, .committed, .applyingOverdue, .ignored: return nil
     }
   }
 

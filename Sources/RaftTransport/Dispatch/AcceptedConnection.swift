@@ -164,6 +164,7 @@ final class AcceptedConnection: StreamHandler, @unchecked Sendable {
       connection.write(bytes)
     case .established(let peer, let trafficClass):
       owner?.supersede(self, peer: peer, class: trafficClass)
+      owner?.heardFrom(peer.address)
       delegate?.inboundUp(peer, class: trafficClass)
     case .frame(let frame):
       delegate?.received(frame, from: frame.header.sender)

@@ -246,6 +246,11 @@ extension DispatchTransport {
     }
   }
 
+  /// A node that says that it is at this address has dialed: links to it that are backing off try again soon.
+  func heardFrom(_ address: String) {
+    for link in outbound where link.address == address { link.heardFrom() }
+  }
+
   /// Whether a node sends to this one over another connection of that class as well.
   func hasLink(from node: NodeID, class trafficClass: TrafficClass, besides lost: AcceptedConnection) -> Bool
   {

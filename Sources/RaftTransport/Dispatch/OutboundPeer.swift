@@ -39,6 +39,9 @@ final class OutboundPeer: StreamHandler, @unchecked Sendable {
 
   func start() { perform { $0.advance(to: $1, into: &$2) } }
 
+  /// The node at this address has dialed this one.
+  func heardFrom() { perform { link, now, _ in link.heardFrom(at: now) } }
+
   func send(_ frames: Bytes) -> Bool {
     guard link.isEstablished, let connection, connection.isOpen else { return false }
     guard connection.pendingBytes + frames.count <= queueBytesMax else { return false }

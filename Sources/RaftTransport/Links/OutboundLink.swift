@@ -100,6 +100,15 @@ public struct OutboundLink: Sendable {
     }
   }
 
+  /// The other side has called, so it is there: it is dialed again soon, however long it was away.
+  ///
+  /// It is not dialed at once: two nodes whose links break as soon as they stand would otherwise call each other back
+  /// without end.
+  public mutating func heardFrom(at now: UInt64) {
+    guard case .backingOff(let deadline) = phase else { return }
+    phase = .backingOff(until: min(deadline, now + timing.reconnectMin))
+  }
+
   /// The connection has come about.
   public mutating func connected(at now: UInt64, into effects: inout [Effect]) {
     guard case .connecting = phase else { return }

@@ -77,6 +77,7 @@ struct Answer: Sendable, CustomStringConvertible {
 /// What a node says of itself.
 struct NodeStatus: Hashable, Sendable {
   struct Member: Hashable, Sendable {
+    let id: String
     let address: String
     let role: String
     let isReachable: Bool
@@ -108,7 +109,8 @@ struct NodeStatus: Hashable, Sendable {
     leader = fields["leader"] as? String
     self.members = members.map {
       Member(
-        address: $0["addr"] as? String ?? "", role: $0["role"] as? String ?? "",
+        id: $0["id"] as? String ?? "", address: $0["addr"] as? String ?? "",
+        role: $0["role"] as? String ?? "",
         isReachable: $0["reachable"] as? Bool ?? false)
     }
   }
