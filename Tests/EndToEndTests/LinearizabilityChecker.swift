@@ -299,6 +299,7 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
   private mutating func appendSuccessors(
     of configuration: Configuration, to list: inout ConfigurationList
   ) {
+    let firstIncrement = firstUnknownIncrement(of: configuration)
     for (slot, operation) in slots.enumerated() {
       guard let operation, steps[operation].isWrite, !configuration.happened.contains(slot),
         !configuration.spent.contains(slot)
@@ -306,6 +307,7 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
         continue
       }
       let step = steps[operation]
+      if step.isUnknown, step.change == .increment, operation != firstIncrement { continue }
       guard let value = value(step, after: configuration.value) else { continue }
       var next = configuration
       next.value = value
@@ -317,6 +319,19 @@ private struct RegisterSearch<Key: Hashable & Comparable & Sendable, Value: Hash
       }
       list.append(next)
     }
+  }
+
+  /// Of increments of unknown outcome that have not happened, the one that was begun first. It can do what any other
+  /// could, so that the others need not be tried in its place.
+  private func firstUnknownIncrement(of configuration: Configuration) -> Int? {
+    var first: Int?
+    for (slot, operation) in slots.enumerated() {
+      guard let operation, steps[operation].change == .increment, steps[operation].isUnknown,
+        !configuration.spent.contains(slot)
+      else { continue }
+      first = min(first ?? operation, operation)
+    }
+    return first
   }
 
   /// Configurations without those that allow nothing that another one does not allow too.
