@@ -1,7 +1,9 @@
 import Foundation
 
 /// A connection that takes one answer of the Redis protocol after the other, as bytes.
-final class RedisSocket {
+///
+/// `@unchecked Sendable`: one thread may send while another one takes answers, which alone touch the buffer.
+final class RedisSocket: @unchecked Sendable {
   private let client: SocketClient
   private var buffer: [UInt8] = []
 
