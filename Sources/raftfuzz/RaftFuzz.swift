@@ -65,7 +65,8 @@ struct RaftFuzz: ParsableCommand {
           try target.take(Mutator.pieces(of: input, &random))
         } catch {
           print(
-            "\(parser), seed \(seed), block \(block): \(error.reason); the input: \(Corpus.escaped(input))")
+            "\(parser), seed \(seed), block \(block): \(error.reason); the input: \(Corpus.escaped(Bytes(input.prefix(2_000))))"
+          )
           throw ExitCode(1)
         }
       }
