@@ -177,7 +177,8 @@ extension EndToEnd {
         #expect(command.end == .exited(0), "\(command.errors)")
         let result = try JSONSerialization.jsonObject(with: Data(command.output.utf8)) as? [String: String]
         #expect(result?["replaced"] == former)
-        #expect(result?["id"] == (try new.status()?.id))
+        let id = try #require(try new.status()).id
+        #expect(result?["id"] == id)
         #expect(try voters(others[1]) == cluster.nodes.map(\.address).sorted())
         #expect(try new.insist(on: Request.get("k")).value == "1")
         // The one that was replaced comes back with its disk: it is told, and ends.
