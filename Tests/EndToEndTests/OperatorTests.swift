@@ -54,7 +54,8 @@ extension EndToEnd {
         let json = try run(["scan", "a:", "-n", "s", "--limit", "0", "--json"] + asked)
         #expect(
           json.output
-            == #"{"type":"scan","data":[{"key":"a:1","value":"x"},{"key":"a:2","value":1e400}],"cursor":null}"# + "\n")
+            == #"{"type":"scan","data":[{"key":"a:1","value":"x"},{"key":"a:2","value":1e400}],"cursor":null}"#
+            + "\n")
         let nothing = try run(["scan", "z", "-n", "s"] + asked)
         #expect(nothing.end == .exited(0))
         #expect(nothing.output.isEmpty)

@@ -98,7 +98,8 @@ struct ScanCommand: OperatorCommand {
     repeat {
       let page = try ScanPage(try node.ask(request(after: cursor, count)), of: node.ip)
       count += page.entries.count
-      if node.json { entries += page.entries.map(\.text) } else { page.entries.forEach { print($0.line) } }
+      if node.json { entries += page.entries.map(\.text) }
+      for entry in page.entries where !node.json { print(entry.line) }
       // A cursor that leads nowhere would lead there for ever.
       guard page.cursor == nil || page.cursor != cursor else { throw NodeError.unreadable(node.ip) }
       cursor = page.cursor
