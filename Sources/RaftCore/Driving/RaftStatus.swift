@@ -78,7 +78,7 @@ extension Consensus {
       durableIndex: writes.durableIndex, commitIndex: commitIndex, appliedIndex: appliedIndex,
       baseIndex: log.base.index, configuration: configuration, pendingReads: reads.count,
       transferTarget: transfer?.target, snapshot: snapshot, receivedSnapshotBytes: incoming?.stored,
-      lastLeaderContact: lastLeaderContact, oldestWrite: writes.oldestTaken,
+      lastLeaderContact: lastLeaderContact, oldestWrite: writes.oldestWaiting,
       peers: progress.peers.filter { $0.removedAt == nil }.map(status(of:)))
   }
 
