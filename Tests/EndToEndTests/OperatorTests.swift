@@ -37,6 +37,33 @@ extension EndToEnd {
       }
     }
 
+    @Test("scan keys by prefix, in order, with values as they were written, and say if there are more")
+    func scan() async throws {
+      try await withCluster(of: 1) { cluster in
+        let asked = ["--ip", cluster.nodes[0].address]
+        for (key, value) in [("a:2", "1e400"), ("a:1", "\"x\""), ("b", "true"), ("a\t", "[1,{}]")] {
+          #expect(try run(["put", key, value, "-n", "s"] + asked).end == .exited(0))
+        }
+        let all = try run(["scan", "--namespace", "s"] + asked)
+        #expect(all.end == .exited(0))
+        #expect(all.output == "\"a\\t\"\t[1,{}]\na:1\t\"x\"\na:2\t1e400\nb\ttrue\n", "\(all.errors)")
+        #expect(all.errors.isEmpty)
+        let first = try run(["scan", "a:", "-n", "s", "--limit", "1"] + asked)
+        #expect(first.output == "a:1\t\"x\"\n")
+        #expect(first.errors.contains("--limit 0 prints all"))
+        let json = try run(["scan", "a:", "-n", "s", "--limit", "0", "--json"] + asked)
+        #expect(
+          json.output
+            == #"{"type":"scan","data":[{"key":"a:1","value":"x"},{"key":"a:2","value":1e400}],"cursor":null}"#
+            + "\n")
+        let nothing = try run(["scan", "z", "-n", "s"] + asked)
+        #expect(nothing.end == .exited(0))
+        #expect(nothing.output.isEmpty)
+        // Numbers come back as they were written, however they are asked for.
+        #expect(try run(["get", "a:2", "-n", "s"] + asked).output == "1e400\n")
+      }
+    }
+
     @Test("show a cluster, and say in words what is wrong with it")
     func status() async throws {
       try await withCluster(of: 3) { cluster in

@@ -78,6 +78,7 @@ struct NodeLinkTests {
     ])
   func otherPrograms(_ text: String) throws {
     let stranger = try Stranger.saying(text)
+    defer { withExtendedLifetime(stranger) {} }
     #expect(error(at: stranger.address) == .unreadable(stranger.address))
   }
 
@@ -86,6 +87,7 @@ struct NodeLinkTests {
     arguments: ["{\"type\":\"status\",\"id\":\"n1", "{\"type\":\"status\""])
   func partial(_ text: String) throws {
     let stranger = try Stranger.saying(text)
+    defer { withExtendedLifetime(stranger) {} }
     #expect(error(at: stranger.address) == .unreachable(stranger.address, .closed))
   }
 
@@ -117,6 +119,7 @@ struct NodeLinkTests {
     let good = try Stranger.saying(#"{"type":"get","data":{"value":1}}"# + "\n")
     let waiting = try Stranger.saying(
       #"{"type":"get","data":false,"error":{"code":"no_leader","message":"m","outcome":"not_executed"}}"#)
+    defer { withExtendedLifetime([mute, good, waiting]) {} }
     let request = NodeRequest("get", [("key", "k")])
     for addresses in [[good.address], [gone, good.address], [mute.address, waiting.address, good.address]] {
       let reply = try NodeLink.ask(request, anyOf: addresses, seconds: 5)
@@ -134,6 +137,7 @@ struct NodeLinkTests {
     let text =
       #"{"type":"x","data":false,"error":{"code":"not_leader","message":"m","outcome":"not_executed","leader":"L"}}"#
     let first = try Stranger.saying(text.replacing("L\"", with: "127.0.0.1:1\""))
+    defer { withExtendedLifetime(first) {} }
     #expect(throws: NodeError.self) { try NodeLink.ask(.status, anyOf: [first.address], seconds: 5) }
   }
 }
@@ -161,10 +165,14 @@ struct NodeTextTests {
   func scanPage() throws {
     let text =
       #"{"type":"scan","data":[{"key":"a","value":1e400},{"key":"tab\tkey","value":{"x":[1,"],{",2]}},"#
-      + #"{"key":"","value":null}],"cursor":"YQ"}"#
+      + #"{"key":"","value":null},{"key_base64":"/w==","value_base64":"AA=="},{"key":"{","kind":"bloom_filter"}],"#
+      + #""cursor":"YQ"}"#
     let page = try ScanPage(try #require(NodeReply(Array(text.utf8))), of: "a:1")
     #expect(
-      page.entries.map(\.line) == ["a\t1e400", #""tab\tkey""# + "\t" + #"{"x":[1,"],{",2]}"#, "\"\"\tnull"])
+      page.entries.map(\.line) == [
+        "a\t1e400", #""tab\tkey""# + "\t" + #"{"x":[1,"],{",2]}"#, "\"\"\tnull",
+        #"{"base64":"/w=="}"# + "\t" + #"{"base64":"AA=="}"#, "\"{\"\t" + #"{"kind":"bloom_filter"}"#,
+      ])
     #expect(page.cursor == Bytes(#""YQ""#.utf8))
     let last = try ScanPage(
       try #require(NodeReply(Array(#"{"type":"scan","data":[],"cursor":null}"#.utf8))), of: "a:1")

@@ -87,7 +87,9 @@ struct AdmissionTests {
     around.stops(NodeID(2), LastWords(isFailure: true, reason: "full"), now: 5)
     #expect(
       around.lastWords(of: NodeID(2), now: 9) == .init(isFailure: true, reason: "full", ageMilliseconds: 4))
-    for node in UInt64(3)..<200 { around.stops(NodeID(node), LastWords(isFailure: false, reason: ""), now: 5) }
+    for node in UInt64(3)..<200 {
+      around.stops(NodeID(node), LastWords(isFailure: false, reason: ""), now: 5)
+    }
     #expect(
       around.lastWords(of: NodeID(2), now: 9) == nil, "strangers must not have a node remember without end")
   }

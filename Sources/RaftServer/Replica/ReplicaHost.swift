@@ -395,7 +395,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   private func drain(until deadline: UInt64, then done: @escaping @Sendable () -> Void) {
     flush()
     guard let driver, driver.node.isTransferring || driver.hasRequests, loop.milliseconds < deadline else {
-      sayLastWords(LastWords(isFailure: false, reason: "it was told to"))
+      if !isStopped { sayLastWords(LastWords(isFailure: false, reason: "it was told to")) }
       return stop(then: done)
     }
     timer?.cancel()

@@ -21,10 +21,6 @@ package final class RocksDatabase: @unchecked Sendable {
   let copies: CopyFolders?
   /// Whether the folder goes when it is not used any more.
   private let isLeaving = Mutex(false)
-  /// Whether something could not be written. Such a database is not closed: closing writes what the log's buffer still
-  /// holds, and where the library is built with its assertions, as Debian's is, that ends the process after a write to the
-  /// log has failed. Nothing is lost by it, because the node stops, and the next start reads what is on the disk.
-  private let hasFailed = Mutex(false)
 
   /// What differs from one database to the next.
   package struct Options {
@@ -67,7 +63,10 @@ package final class RocksDatabase: @unchecked Sendable {
     rocksdb_options_set_wal_recovery_mode(options, Int32(rocksdb_tolerate_corrupted_tail_records_recovery))
     rocksdb_options_set_max_background_jobs(options, 2)
     rocksdb_options_set_keep_log_file_num(options, 4)
-    rocksdb_options_set_info_log_level(options, 2)
+    // Only what is fatal goes into the library's own log: it lies on the same disk, and where the library is built with its
+    // assertions, as Debian's is, a second message to a log that has met a full disk ends the process, before the node can
+    // say why it stops.
+    rocksdb_options_set_info_log_level(options, 4)
     rocksdb_options_set_max_total_wal_size(options, UInt64(4 * writeBufferBytes))
     let table = rocksdb_block_based_options_create()
     let cache = rocksdb_cache_create_lru(cacheBytes)
@@ -126,10 +125,8 @@ package final class RocksDatabase: @unchecked Sendable {
     rocksdb_readoptions_destroy(reading)
     rocksdb_writeoptions_destroy(writing)
     rocksdb_writeoptions_destroy(writingSynced)
-    if !hasFailed.withLock({ $0 }) {
-      rocksdb_close(handle)
-      rocksdb_options_destroy(options)
-    }
+    rocksdb_close(handle)
+    rocksdb_options_destroy(options)
     // If it stays, the next start removes it.
     if isLeaving.withLock({ $0 }) { try? VolumeFolder.removeFolder(path) }
   }
@@ -146,12 +143,6 @@ package final class RocksDatabase: @unchecked Sendable {
 
   private func check(_ fault: UnsafeMutablePointer<CChar>?, _ doing: String) throws(StoreError) {
     if let fault { throw Self.error(fault, doing, path) }
-  }
-
-  /// As ``check(_:_:)``, for what writes.
-  private func checkWritten(_ fault: UnsafeMutablePointer<CChar>?, _ doing: String) throws(StoreError) {
-    if fault != nil { hasFailed.withLock { $0 = true } }
-    try check(fault, doing)
   }
 
   package func get(_ key: Bytes) throws(StoreError) -> Bytes? { try get(key, reading) }
@@ -173,7 +164,7 @@ package final class RocksDatabase: @unchecked Sendable {
   /// Makes all changes of the batch.
   package func write(_ changes: WriteBatch, isSynced: Bool) throws(StoreError) {
     let fault = lock.withLock { _ in write(changes, isSynced ? writingSynced : writing) }
-    try checkWritten(fault, "writing to")
+    try check(fault, "writing to")
   }
 
   private func write(_ changes: WriteBatch, _ manner: OpaquePointer) -> UnsafeMutablePointer<CChar>? {
@@ -255,7 +246,7 @@ package final class RocksDatabase: @unchecked Sendable {
     rocksdb_flushoptions_set_wait(options, 1)
     var fault: UnsafeMutablePointer<CChar>?
     rocksdb_flush(handle, options, &fault)
-    try checkWritten(fault, "flushing")
+    try check(fault, "flushing")
   }
 
   /// Makes a copy of everything applied so far, which later changes do not touch, in a folder that must not be there yet.
@@ -272,7 +263,7 @@ package final class RocksDatabase: @unchecked Sendable {
   func syncLog() throws(StoreError) {
     var fault: UnsafeMutablePointer<CChar>?
     rocksdb_flush_wal(handle, 1, &fault)
-    try checkWritten(fault, "syncing")
+    try check(fault, "syncing")
   }
 }
 

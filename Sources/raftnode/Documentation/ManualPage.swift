@@ -63,7 +63,7 @@ struct ManualPage {
     root = try JSONDecoder().decode(Description.self, from: Data(DescribedCommand._dumpHelp().utf8)).command
     writeHead()
     section("OPTIONS OF A NODE")
-    root.shownArguments.forEach { write($0) }
+    for argument in root.shownArguments { write(argument) }
     section("COMMANDS")
     paragraph("Each asks a running node, or looks at what a stopped one has stored, and ends.")
     for command in root.shownSubcommands where command.commandName != "run" {
@@ -123,9 +123,10 @@ struct ManualPage {
     lines.append(".SS \"\(Self.escaped(([name] + positional).joined(separator: " ")))\"")
     if let abstract = command.abstract { paragraph(abstract) }
     if let discussion = command.discussion { write(discussion: discussion) }
-    guard subcommands.isEmpty else { return subcommands.forEach { write($0, after: name) } }
-    command.shownArguments.filter(\.isPositional).forEach { write($0) }
-    options.forEach { write($0) }
+    for subcommand in subcommands { write(subcommand, after: name) }
+    guard subcommands.isEmpty else { return }
+    for argument in command.shownArguments.filter(\.isPositional) { write(argument) }
+    for option in options { write(option) }
   }
 
   private mutating func write(_ argument: Argument) {

@@ -73,7 +73,8 @@ struct ScanCommand: OperatorCommand {
     commandName: "scan", abstract: "Print the keys that begin with a prefix, and their values.",
     discussion: """
       One line for each key, in the order of keys: the key, a tab, the value as JSON. A key with control characters is \
-      printed as a JSON string. Keys are read in portions: what changes meanwhile may be seen or not.
+      printed as a JSON string, what is no text as {"base64":"..."}. Keys are read in portions: what changes meanwhile may \
+      be seen or not.
       """)
 
   @OptionGroup var node: NodeOptions
@@ -97,7 +98,8 @@ struct ScanCommand: OperatorCommand {
     repeat {
       let page = try ScanPage(try node.ask(request(after: cursor, count)), of: node.ip)
       count += page.entries.count
-      if node.json { entries += page.entries.map(\.text) } else { page.entries.forEach { print($0.line) } }
+      if node.json { entries += page.entries.map(\.text) }
+      for entry in page.entries where !node.json { print(entry.line) }
       // A cursor that leads nowhere would lead there for ever.
       guard page.cursor == nil || page.cursor != cursor else { throw NodeError.unreadable(node.ip) }
       cursor = page.cursor
@@ -124,18 +126,35 @@ struct ScanPage {
   struct Entry {
     /// The object with key and value.
     let text: Bytes
+    /// The key as it is printed.
     let key: String
     /// JSON text.
     let value: Bytes
 
-    /// The key, a tab, the value; the key as JSON if it would drive a terminal, or could be taken for something else.
-    var line: String {
-      let isPlain =
-        !key.isEmpty && !key.hasPrefix("\"")
-        && key.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-      let shown = isPlain ? key : ScanPage.quoted(key)
-      return "\(shown)\t\(String(decoding: value, as: UTF8.self))"
+    /// Reads an object; nil if it is none. What is no text, as Redis clients may write it, comes in base 64.
+    init?(_ text: Bytes) {
+      guard let object = NodeReply(text) else { return nil }
+      self.text = text
+      if let key = object.text(of: "key").flatMap(NodeReply.string) {
+        self.key = ScanPage.shown(key)
+      } else if let key = object.text(of: "key_base64") {
+        self.key = #"{"base64":\#(String(decoding: key, as: UTF8.self))}"#
+      } else {
+        return nil
+      }
+      if let value = object.text(of: "value") {
+        self.value = value
+      } else if let value = object.text(of: "value_base64") {
+        self.value = Bytes(#"{"base64":"#.utf8) + value + Bytes("}".utf8)
+      } else if let kind = object.text(of: "kind") {
+        value = Bytes(#"{"kind":"#.utf8) + kind + Bytes("}".utf8)
+      } else {
+        return nil
+      }
     }
+
+    /// The key, a tab, the value.
+    var line: String { "\(key)\t\(String(decoding: value, as: UTF8.self))" }
   }
 
   let entries: [Entry]
@@ -148,19 +167,22 @@ struct ScanPage {
     }
     var entries: [Entry] = []
     for element in elements {
-      guard let object = NodeReply(element), let key = object.text(of: "key").flatMap(NodeReply.string),
-        let value = object.text(of: "value")
-      else { throw .unreadable(address) }
-      entries.append(Entry(text: element, key: key, value: value))
+      guard let entry = Entry(element) else { throw .unreadable(address) }
+      entries.append(entry)
     }
     self.entries = entries
     let next = reply.text(of: "cursor")
     cursor = next == Bytes("null".utf8) ? nil : next
   }
 
-  static func quoted(_ text: String) -> String {
+  /// A key as it is, or as JSON if it would drive a terminal, or could be taken for something else.
+  static func shown(_ key: String) -> String {
+    let isPlain =
+      !key.isEmpty && !key.hasPrefix("\"") && !key.hasPrefix("{")
+      && key.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    guard !isPlain else { return key }
     let bytes = try? JSONSerialization.data(
-      withJSONObject: text, options: [.fragmentsAllowed, .withoutEscapingSlashes])
+      withJSONObject: key, options: [.fragmentsAllowed, .withoutEscapingSlashes])
     return bytes.map { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 }
