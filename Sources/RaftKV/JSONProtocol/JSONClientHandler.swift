@@ -138,12 +138,20 @@ where
     settle()
   }
 
+  /// While this many bytes wait to be taken by the client, no events are added to them: they are remembered anyway.
+  private static var unsentBytesForEvents: Int { 64 << 10 }
+
+  /// Whether events may be added to what the client has not taken yet. When all clients have the node hold too much, those
+  /// that have taken everything go on.
+  private var takesEvents: Bool {
+    let unsentMax = min(client.options.outputBytesMax, Self.unsentBytesForEvents)
+    return connection.isOpen && connection.pendingBytes < (budget.value.isSpent ? 1 : unsentMax)
+  }
+
   /// Sends what has changed to a client that follows it, as far as it takes it.
   private func tellChanges() {
     var finished = 0
-    while finished < client.watches.count, connection.pendingBytes < client.options.outputBytesMax,
-      connection.isOpen, let query = client.nextChanges()
-    {
+    while finished < client.watches.count, takesEvents, let query = client.nextChanges() {
       var hasMore = false
       replica.read(.changes(query), .stale, within: nil) { [weak self] result in
         guard let self, case .success(let answer) = result else { return }
@@ -152,6 +160,7 @@ where
         hasMore = isCut
       }
       finished = hasMore ? 0 : finished + 1
+      count(client.heldBytes + connection.pendingBytes)
     }
   }
 

@@ -142,7 +142,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   /// Reads what this node has applied, however old that is.
   func readStale(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
     loop.preconditionOnLoop()
-    guard let driver else { return .failure(.notExecuted(reasonNotRunning)) }
+    // While the log is applied again the state is older than what the node has shown before.
+    guard let driver, replay == nil else { return .failure(.notExecuted(reasonNotRunning)) }
     return driver.ask(query)
   }
 
