@@ -42,7 +42,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, help="how long each repeat is measured")
     options = parser.parse_args()
     options.repeats = options.repeats or (3 if options.quick else 5)
-    options.seconds = options.seconds or (0.7 if options.quick else 2.5)
+    options.seconds = options.seconds or (0.7 if options.quick else 2.0)
     options.only = options.only.split(",")
     unknown = set(options.only) - set(GROUPS)
     unknown |= set(options.rows.split(",")) - {row.id for row in rows.ROWS} if options.rows else set()
@@ -59,7 +59,7 @@ class Run:
     def __init__(self, options):
         self.options = options
         etcdload, self.counter = packages.build()
-        self.loads = load.Loads(options.raftnode, etcdload, options.seconds, 0.3 if options.quick else 0.5)
+        self.loads = load.Loads(options.raftnode, etcdload, options.seconds, 0.3 if options.quick else 0.4)
         self.began = time.monotonic()
         self.results = {
             "meta": {

@@ -55,8 +55,8 @@ def value_of(bound):
 
 
 def limit_of(bound):
-    limit = bound.limit
-    text = f"{limit:g}" if limit >= 0.2 or bound.is_least else f"1/{round(1 / limit)}"
+    share = 1 / bound.limit
+    text = f"1/{share:.0f}" if not bound.is_least and share > 1 and abs(share - round(share)) < 1e-9 else f"{bound.limit:g}"
     return f"{'at least' if bound.is_least else 'at most'} {text} {bound.unit}".strip()
 
 

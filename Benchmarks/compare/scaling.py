@@ -91,6 +91,6 @@ def half_load(loads, repeats, raftnode, say):
 
 def measure(loads, repeats, raftnode, is_quick, say):
     yield lambda: nodes(loads, repeats, raftnode, say)
-    yield lambda: keys(loads, repeats, raftnode, 300_000 if is_quick else 10_000_000, 20 if is_quick else 150, say)
+    yield lambda: keys(loads, repeats, raftnode, 300_000 if is_quick else 10_000_000, 20 if is_quick else 120, say)
     yield lambda: connections(loads, repeats, raftnode, 1_000 if is_quick else 5_000, say)
     yield lambda: half_load(loads, repeats, raftnode, say)
