@@ -120,7 +120,11 @@ struct DurabilityTests {
 struct MisuseTests {
   private static func node() throws -> RaftNode<String> {
     let member = Member(id: NodeID(1), address: "a", store: .memory)
-    return try RaftNode(id: NodeID(1), recovered: .founding(try Configuration(voters: [member])), seed: 1)
+    var options = RaftOptions()
+    // A write that is overdue would keep it from campaigning again.
+    options.writeOverdueTicks = 1_000
+    return try RaftNode(
+      id: NodeID(1), recovered: .founding(try Configuration(voters: [member])), options: options, seed: 1)
   }
 
   private static func leader() throws -> (RaftNode<String>, Outputs) {

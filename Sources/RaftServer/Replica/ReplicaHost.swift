@@ -118,7 +118,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     then handler: @escaping WriteHandler
   ) {
     loop.preconditionOnLoop()
-    guard !isDraining else { return handler(.failure(.notExecuted(.stopping))) }
+    if let refusal { return handler(.failure(.notExecuted(refusal))) }
     let ticket = withDriver { driver in
       driver.submit(kind, session: session, operation: operation, deadline: driver.deadline(in: milliseconds))
     }
@@ -133,7 +133,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   func read(_ query: Machine.Query, within milliseconds: UInt64?, then handler: @escaping ReadHandler) {
     loop.preconditionOnLoop()
-    guard !isDraining else { return handler(.failure(.notExecuted(.stopping))) }
+    if let refusal { return handler(.failure(.notExecuted(refusal))) }
     let ticket = withDriver { driver in driver.submit(query, deadline: driver.deadline(in: milliseconds)) }
     guard let ticket else { return handler(.failure(.notExecuted(reasonNotRunning))) }
     readHandlers[ticket] = handler
@@ -145,6 +145,13 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     // While the log is applied again the state is older than what the node has shown before.
     guard let driver, replay == nil else { return .failure(.notExecuted(reasonNotRunning)) }
     return driver.ask(query)
+  }
+
+  /// Why no request is taken now. One that joins could answer a read only once it has caught up, however long that takes,
+  /// while everybody else answers at once.
+  private var refusal: ReplicaError.Reason? {
+    if isDraining { return .stopping }
+    return around.isJoining ? .notReady : nil
   }
 
   private var reasonNotRunning: ReplicaError.Reason { isStopped || isDraining ? .stopping : .notReady }

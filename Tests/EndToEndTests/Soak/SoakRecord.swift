@@ -32,8 +32,11 @@ final class SoakRecord: Sendable {
     var withoutAnswer = 0
     /// How long a client insisted at most until an operation succeeded, in nanoseconds.
     var longest: UInt64 = 0
-    /// What happened to clients that insisted for long, the first of them.
-    var stories: [String] = []
+    /// What happened to clients that insisted for long, the longest of them first.
+    var slowest: [(nanoseconds: UInt64, story: String)] = []
+
+    /// The same in words.
+    var stories: [String] { slowest.map { "\($0.nanoseconds / 1_000_000) ms: \($0.story)" } }
   }
 
   static let keysPerEpoch = 16
@@ -93,8 +96,12 @@ final class SoakRecord: Sendable {
   func note(insisted nanoseconds: UInt64, _ story: @autoclosure () -> String) {
     state.withLock { state in
       state.count.longest = max(state.count.longest, nanoseconds)
-      guard nanoseconds > Self.storyNanoseconds, state.count.stories.count < 20 else { return }
-      state.count.stories.append("\(nanoseconds / 1_000_000) ms: \(story())")
+      guard
+        nanoseconds > max(Self.storyNanoseconds, state.count.slowest.dropFirst(19).first?.nanoseconds ?? 0)
+      else { return }
+      let place = state.count.slowest.firstIndex { $0.nanoseconds < nanoseconds }
+      state.count.slowest.insert((nanoseconds, story()), at: place ?? state.count.slowest.count)
+      state.count.slowest = Array(state.count.slowest.prefix(20))
     }
   }
 
