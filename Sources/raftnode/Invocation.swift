@@ -50,7 +50,9 @@ enum Invocation: Hashable {
   private init(_ arguments: [String], of command: String) {
     do {
       try Self.refuseRepetitions(arguments)
-      _ = try RaftNodeCommand.parseAsRoot(arguments)
+      var parsed = try RaftNodeCommand.parseAsRoot(arguments)
+      // Help is a command of the parser's own, which ends by throwing what is to be printed.
+      if type(of: parsed)._commandName == "help" { try parsed.run() }
       self = .ask(arguments)
     } catch let error as UsageError {
       self = .refuse(Self.line(error.description, command))

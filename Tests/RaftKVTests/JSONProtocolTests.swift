@@ -137,7 +137,7 @@ struct JSONProtocolTests {
       (#"{"type":"member","action":"replace","addr":"n1","with":"nowhere"}"#, "bad_action"),
       (#"{"type":"member","action":"replace","addr":"n1","with":7}"#, "bad_action"),
       (#"{"type":"member","action":"exchange","addr":"n1","with":"a:1"}"#, "bad_action"),
-    ] { #expect(client.ask(request).contains(#""code":"\#(code)""#), "\(request)") }
+    ] { #expect(client.ask(request + "\n").contains(#""code":"\#(code)""#), "\(request)") }
   }
 
   @Test("status tells what the node knows")

@@ -115,6 +115,7 @@ private struct Attempt {
       case .write(let value?): Request.put(operation.key, "\"\(Self.padded(value))\"")
       case .write(nil): Request.delete(operation.key)
       case .read: Request.get(operation.key)
+      case .replace, .increment: preconditionFailure("a soak puts, deletes and gets")
       }
     do {
       let answer = try client.ask(request)
