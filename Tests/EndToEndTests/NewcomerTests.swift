@@ -34,10 +34,10 @@ extension EndToEnd {
       return "\(write) " + String(decoding: Self.noise[start..<(start + Self.valueBytes - 8)], as: UTF8.self)
     }
 
-    private func fill(_ node: NodeProcess) throws {
+    private func fill(_ node: NodeProcess, _ count: Int = writes) throws {
       let client = try node.connect()
-      for first in stride(from: 0, to: Self.writes, by: 20) {
-        let batch = first..<min(first + 20, Self.writes)
+      for first in stride(from: 0, to: count, by: 20) {
+        let batch = first..<min(first + 20, count)
         for write in batch {
           let (key, value) = ("key-\(write % Self.keys)", value(of: write))
           try client.send(
@@ -162,6 +162,41 @@ extension EndToEnd {
         #expect(try node.process.awaitEnd() == .exited(74))
         #expect(node.log.contains("the log holds what is behind entry"), "\(node.log)")
       }
+    }
+
+    /// Counter-example: the newcomer was killed when it had the log through a configuration of one. It took what the leader sent,
+    /// which that configuration does not know, and had nowhere to send its answers.
+    @Test(
+      "go on when they were killed in the middle of the log, and a node leads that they have not heard of")
+    func unknownLeader() async throws {
+      let folder = try TemporaryFolder()
+      defer { folder.remove() }
+      func options(_ name: String) -> [String] {
+        StoreChoice.database.options(volume: "\(folder.path)/\(name)")
+      }
+      let first = try NodeProcess(at: try Port(), options: options("first"))
+      defer { first.send(SIGKILL) }
+      try first.awaitLeader()
+      // So much that a newcomer is seen in the middle of it, and less than would be compacted away.
+      try fill(first, 700)
+      let second = try NodeProcess(at: try Port(), peers: [first.address], options: options("second"))
+      defer { second.send(SIGKILL) }
+      try awaitVoter(second)
+      try eventually("\(second.address) leads", within: 60) {
+        if try first.status()?.leader == second.address { return true }
+        _ = try first.ask(#"{"type":"transfer","addr":"\#(second.address)"}"#)
+        return false
+      }
+      let newcomer = try NodeProcess(at: try Port(), peers: [first.address], options: options("newcomer"))
+      defer { newcomer.send(SIGKILL) }
+      try eventually("\(newcomer.address) is in the middle of the log", within: 60) {
+        guard let status = try newcomer.status(), status.commit > 0 else { return false }
+        #expect(status.members.count < 3, "it has the whole log already")
+        return true
+      }
+      try newcomer.end(by: SIGKILL)
+      try newcomer.startAgain()
+      try awaitVoter(newcomer)
     }
 
     /// How much of a snapshot has come, or was installed.

@@ -62,10 +62,13 @@ struct DocumentTests {
     let ofCommands = commands.flatMap { $0.matches(of: /var ([a-z][A-Za-z]*)[:\s]/) }.map { match in
       "--" + match.output.1.map { $0.isUppercase ? "-\($0.lowercased())" : String($0) }.joined()
     }
+    let renamed = commands.flatMap { $0.matches(of: /\.customLong\("([a-z-]+)"\)/) }.map {
+      "--\($0.output.1)"
+    }
     for match in manual.matches(of: /`(--[a-z-]+)/) {
       let name = String(match.output.1)
       #expect(
-        names.contains(name) || ofCommands.contains(name)
+        names.contains(name) || ofCommands.contains(name) || renamed.contains(name)
           || ["--help", "--version", "--generate-completion-script"].contains(name),
         "Docs/operating.md names \(name), which is no option")
     }

@@ -5,6 +5,9 @@ enum AnswerLimit {
   /// The most bytes of what one entry of the log answers. It travels from the leader to the node that was asked, as one
   /// frame between nodes, which holds twice as much at least.
   static let entryBytes = 8 << 20
+  /// How many values of so many bytes one entry can answer; at least one.
+  static func values(of bytes: Int) -> Int { max(1, entryBytes / (bytes + Reply.overheadBytes)) }
+
   /// Commands that read are carried out together until they have answered this much. The others follow when the client
   /// has taken that.
   static let readBytes = 4 << 20
@@ -31,14 +34,17 @@ struct AnswerBudget {
 }
 
 extension Reply {
+  /// What a reply takes besides its text, at most.
+  static let overheadBytes = 16
+
   /// About how many bytes it takes on the wire.
   var bytes: Int {
     switch self {
-    case .null, .nullArray, .boolean, .integer: 16
-    case .status(let text), .error(let text), .double(let text): 16 + text.utf8.count
-    case .bulk(let bytes), .verbatim(_, let bytes): 16 + bytes.count
-    case .array(let replies), .set(let replies): replies.reduce(16) { $0 + $1.bytes }
-    case .map(let pairs): pairs.reduce(16) { $0 + $1.key.bytes + $1.value.bytes }
+    case .null, .nullArray, .boolean, .integer: Self.overheadBytes
+    case .status(let text), .error(let text), .double(let text): Self.overheadBytes + text.utf8.count
+    case .bulk(let bytes), .verbatim(_, let bytes): Self.overheadBytes + bytes.count
+    case .array(let replies), .set(let replies): replies.reduce(Self.overheadBytes) { $0 + $1.bytes }
+    case .map(let pairs): pairs.reduce(Self.overheadBytes) { $0 + $1.key.bytes + $1.value.bytes }
     }
   }
 }

@@ -160,7 +160,7 @@ package struct RESPConnection: Sendable {
       if !calls.isEmpty {
         guard isWrite == self.isWrite, bytes + call.bytes <= options.groupBytesMax,
           calls.count < options.groupCountMax,
-          !isWrite || !call.answersValue || valueCount < AnswerLimit.entryBytes / options.valueBytesMax
+          !isWrite || !call.answersValue || valueCount < AnswerLimit.values(of: options.valueBytesMax)
         else { return false }
       }
       if isWrite, call.answersValue { valueCount += 1 }

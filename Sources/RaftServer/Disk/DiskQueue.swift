@@ -154,9 +154,18 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  /// Closes the store behind everything that was begun; `then` is called on the loop.
-  func close(then handler: @escaping @Sendable () -> Void) {
+  /// Closes the store behind everything that was begun; `then` is called on the loop. What has changed of `state` is written
+  /// first, so that the next start has less to apply again; it does not depend on that.
+  func close(writing state: MachineState?, then handler: @escaping @Sendable () -> Void) {
     isClosing.store(true, ordering: .relaxed)
+    let rest = state?.leftover()
+    stateQueue.async { [self] in
+      if let state, let rest { try? state.flush(rest) }
+      closeStore(then: handler)
+    }
+  }
+
+  private func closeStore(then handler: @escaping @Sendable () -> Void) {
     bulkQueue.async { [self] in
       guard isDetached else {
         return loop.async { [self] in

@@ -5,6 +5,8 @@ import RaftTransport
 struct Neighbourhood: Sendable {
   /// Nodes to which a connection stands that this node has dialed, by address.
   private(set) var linked: [RemotePeer] = []
+  /// Nodes that have dialed this one, and are still connected.
+  private(set) var callers: [RemotePeer] = []
   /// Newcomers that have asked this node.
   var newcomers = Newcomers()
   /// Where the leader was said to be, while this node is in no cluster.
@@ -55,6 +57,18 @@ struct Neighbourhood: Sendable {
 
   /// A store was found that belongs to a member: whether it still is one has to show.
   mutating func resumed() { wasMember = true }
+
+  /// A node has dialed this one.
+  mutating func called(_ peer: RemotePeer) {
+    callers.removeAll { $0.node == peer.node }
+    if callers.count < Self.triedMax { callers.append(peer) }
+  }
+
+  /// A node that has dialed this one is not connected any more.
+  mutating func hungUp(_ node: NodeID) { callers.removeAll { $0.node == node } }
+
+  /// All connections of nodes that have dialed this one are given up.
+  mutating func forgetCallers() { callers = [] }
 
   /// A member is, or was, at this address.
   mutating func heard(_ node: NodeID, at address: String, now: UInt64) {

@@ -144,12 +144,9 @@ extension ReplicaHost {
     }
     let now = loop.milliseconds
     if let member = node.configuration.member(peer.node) {
-      guard member.address != peer.address else { return }
-      around.heard(peer.node, at: peer.address, now: now)
+      if member.address != peer.address { around.heard(peer.node, at: peer.address, now: now) }
     } else if committedConfiguration?.configuration.member(peer.node) == nil {
       around.dismiss(peer.address, now: now)
-    } else {
-      return
     }
     refreshPeers()
   }

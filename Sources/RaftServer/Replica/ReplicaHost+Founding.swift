@@ -76,6 +76,7 @@ extension ReplicaHost {
     identity = LocalIdentity(
       node: identity.node, boot: identity.boot, cluster: cluster, address: address, founders: [],
       store: identity.store)
+    around.forgetCallers()
     transport.setIdentity(identity)
     if !around.isJoining {
       joinTimer?.cancel()

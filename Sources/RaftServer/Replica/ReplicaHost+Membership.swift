@@ -14,6 +14,10 @@ extension ReplicaHost {
     around.leaving.removeAll { $0.until <= now }
     addresses += around.leaving.map(\.address)
     addresses += around.movedAddresses(now: now)
+    // Whoever sends has to be answered, also if this node does not know yet that it is a member. Counter-example: a newcomer
+    // has got the log through an old configuration, and a node leads that is not in it. It takes what the leader sends,
+    // its answers have no way to go, and it never gets further.
+    addresses += around.callers.filter { $0.cluster == identity.cluster }.map(\.address)
     // Where the others were at the first start may be where they are again, if this node has no better idea.
     if driver != nil, around.isLost { addresses += around.given }
     if driver == nil || around.isJoining {
@@ -98,7 +102,8 @@ extension ReplicaHost {
         around.joinObstacle = nil
         enter(cluster, configuration)
       case .ask(let address):
-        guard driver == nil, address != self.address, (try? Endpoint(address)) != nil else { return }
+        guard driver == nil || around.isJoining, address != self.address, (try? Endpoint(address)) != nil
+        else { return }
         around.leaderAddress = address
         refreshPeers()
       case .wait(let reason):

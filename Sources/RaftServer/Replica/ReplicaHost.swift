@@ -279,7 +279,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     report(.storeFailed(reason: "\(error)"))
     guard !isStopped else { return }
     sayLastWords(LastWords(isFailure: true, reason: "\(error)"))
-    stop {}
+    stop(isFailing: true) {}
   }
 
   // MARK: - Stopping
@@ -307,7 +307,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     }
   }
 
-  private func stop(then done: @escaping @Sendable () -> Void) {
+  private func stop(isFailing: Bool = false, then done: @escaping @Sendable () -> Void) {
     guard !isStopped else { return done() }
     isStopped = true
     timer?.cancel()
@@ -318,13 +318,15 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     driver?.endAll()
     sendAll()
     let completions = driver?.takeCompletions() ?? []
+    // Nothing of a state that failed, or lies on a disk that did, is worth keeping: the log has it.
+    let state = isFailing ? nil : driver?.applier.state
     driver = nil
     first = nil
     founding = nil
     for completion in completions { finish(completion) }
     // The store is closed before anybody hears that the node has stopped, and may open it again.
     transport.stop { [report, disk] in
-      disk.close {
+      disk.close(writing: state) {
         report(.stopped)
         done()
       }
@@ -336,7 +338,9 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
 extension ReplicaHost: TransportDelegate {
   func inboundUp(_ peer: RemotePeer, class trafficClass: TrafficClass) {
-    if trafficClass == .consensus { noticeCaller(peer) }
+    guard trafficClass == .consensus else { return }
+    around.called(peer)
+    noticeCaller(peer)
   }
 
   func linkUp(_ peer: RemotePeer, class trafficClass: TrafficClass) {
@@ -364,6 +368,7 @@ extension ReplicaHost: TransportDelegate {
   }
 
   func inboundDown(node: NodeID, class trafficClass: TrafficClass, reason: String) {
+    if trafficClass == .consensus { around.hungUp(node) }
     _ = withDriver { $0.inboundDown(node, trafficClass) }
   }
 

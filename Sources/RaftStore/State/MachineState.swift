@@ -88,6 +88,9 @@ public final class MachineState: @unchecked Sendable {
     try device.flush()
   }
 
+  /// What nobody writes to the device yet, of a state that is used no longer; to be flushed behind what was sealed before.
+  package func leftover() -> Sealed { Sealed(changes: recent) }
+
   /// The device has what was sealed.
   package func didFlush() { sealed = nil }
 
