@@ -235,6 +235,8 @@ extension Consensus {
     }
 
     mutating func offer(to node: NodeID) { offered.append(node) }
+
+    mutating func excuse(_ now: Ticks) { if since != nil { since = now } }
   }
 
   /// Whether the applier has stood still for longer than ``RaftOptions/writeOverdueTicks``, though there was something to

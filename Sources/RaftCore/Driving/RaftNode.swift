@@ -103,6 +103,10 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// Whether something has been waiting to become durable for longer than ``RaftOptions/writeOverdueTicks``.
   public var isWriteOverdue: Bool { engine.isWriteOverdue }
 
+  /// The driver holds the applier back for a reason of its own, and says so again and again: what is not applied meanwhile does
+  /// not count as a state machine that stands still.
+  public mutating func excuseApplier() { engine.applying.excuse(engine.now) }
+
   /// Whether something has changed that ``takeWrite()`` would give.
   public var hasUnsavedChanges: Bool { engine.writes.isDirty }
 

@@ -12,6 +12,8 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
   public var time: UInt64
   /// The index of the log that changes are made at: the version of what they store.
   public var logIndex: UInt64
+  /// How many bytes of values were stored.
+  private(set) var writtenBytes = 0
   /// Nothing expires earlier than this. Only saves looking: what is removed, and when, does not depend on it.
   private var nothingExpiresBefore: UInt64 = 0
   /// The latest changes.
@@ -73,6 +75,7 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
     if old == nil { add(1, to: namespace) }
     var value = value
     value.version = logIndex
+    writtenBytes &+= value.payload.count
     backend.put(value.encoded, for: stored)
     note(.put(value), namespace, key)
   }

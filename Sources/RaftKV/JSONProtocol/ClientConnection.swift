@@ -69,6 +69,10 @@ public struct ClientConnection: Sendable {
   private var readsRunning = 0
   /// Bytes of requests that wait.
   private var waitingBytes = 0
+  /// How many bytes of answers wait to be written, about.
+  private var answeredBytes = 0
+  /// The most reads that are carried out at a time: each may answer a value of the largest size.
+  private static let readsRunningMax = 16
   /// What the client follows.
   private(set) var watches: WatchTable
   /// Whether the connection stays open after the last request that has arrived. Those before it were followed by it.
@@ -241,7 +245,8 @@ public struct ClientConnection: Sendable {
   private func mayStart(_ operation: ClientOperation) -> Bool {
     switch operation {
     case .write, .writeOnce, .session, .administer: readsRunning == 0
-    case .read, .readStale, .watch, .snapshot: writesRunning == 0
+    case .read, .readStale, .watch, .snapshot:
+      writesRunning == 0 && readsRunning < Self.readsRunningMax && answeredBytes < options.outputBytesMax
     case .status, .unwatch, .leases: readsRunning == 0 && writesRunning == 0
     }
   }
@@ -262,6 +267,7 @@ public struct ClientConnection: Sendable {
       preconditionFailure("an operation is answered once, after it was handed out")
     }
     slots[position] = .answered(template, answer)
+    answeredBytes += answer.bytes
     switch answer {
     case .written, .session, .administered: writesRunning -= 1
     case .read, .readStale, .watching, .snapshot: readsRunning -= 1
@@ -291,9 +297,9 @@ public struct ClientConnection: Sendable {
 
   // MARK: - Bytes out
 
-  /// How many bytes of requests it holds.
+  /// How many bytes of requests and answers it holds.
   public var heldBytes: Int {
-    parser.text.count + unparsed.count - unparsedStart + waitingBytes + watches.bytes
+    parser.text.count + unparsed.count - unparsedStart + waitingBytes + answeredBytes + watches.bytes
   }
 
   /// How many requests have arrived whose answers have not been written.
@@ -312,6 +318,7 @@ public struct ClientConnection: Sendable {
       switch slots[writtenCount] {
       case .waiting, .running: break loop
       case .answered(let template, let answer):
+        answeredBytes -= answer.bytes
         if let refusal = watches.note(answer, mayBegin: input == .open) {
           writer.write(refusal)
         } else {

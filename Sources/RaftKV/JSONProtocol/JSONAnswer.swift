@@ -26,6 +26,29 @@ public enum ClientAnswer: Sendable {
   case snapshot(Result<SnapshotReply, ReplicaError>)
 }
 
+extension ClientAnswer {
+  /// About how many bytes of values are in it.
+  var bytes: Int {
+    switch self {
+    case .read(.success(let answer)), .readStale(.success(let answer), _): answer.bytes
+    case .snapshot(.success(.piece(_, _, let piece))): piece.count
+    default: 0
+    }
+  }
+}
+
+extension KeyValueAnswer {
+  fileprivate var bytes: Int {
+    switch self {
+    case .value(let value): value?.count ?? 0
+    case .found(let finding): finding.value?.payload.count ?? 0
+    case .page(let page): page.items.reduce(0) { $0 + $1.key.count + $1.value.payload.count }
+    case .namespacePage(let page): page.names.reduce(0) { $0 + $1.count }
+    default: 0
+    }
+  }
+}
+
 /// What remains of a request while it is carried out: as much as its answer needs.
 struct ReplyTemplate: Hashable, Sendable {
   let kind: JSONRequest.Kind

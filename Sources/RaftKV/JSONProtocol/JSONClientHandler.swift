@@ -152,6 +152,7 @@ where
   private func tellChanges() {
     var finished = 0
     while finished < client.watches.count, takesEvents, let query = client.nextChanges() {
+      let count = client.watches.count
       var hasMore = false
       replica.read(.changes(query), .stale, within: nil) { [weak self] result in
         guard let self, case .success(let answer) = result else { return }
@@ -159,8 +160,9 @@ where
         connection.write(lines)
         hasMore = isCut
       }
-      finished = hasMore ? 0 : finished + 1
-      count(client.heldBytes + connection.pendingBytes)
+      // One that has ended is not there any more to be counted.
+      finished = hasMore ? 0 : finished + (client.watches.count < count ? 0 : 1)
+      self.count(client.heldBytes + connection.pendingBytes)
     }
   }
 

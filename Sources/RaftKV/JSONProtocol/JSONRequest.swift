@@ -179,6 +179,9 @@ struct FieldReader {
     }
   }
 
+  /// The most operations of a batch that belongs to a session.
+  private static let sessionOperationsMax = 32
+
   /// Makes a write part of a session, if the request names one.
   func stamped(_ operation: ClientOperation) throws(RequestRefusal) -> ClientOperation {
     guard case .write(let command) = operation, let session = try number(of: JSONRequest.Field.session) else {
@@ -192,6 +195,12 @@ struct FieldReader {
     guard acked < sequence else {
       throw refusal(
         .badSession, "'acked' is \(acked), and must be less than the 'seq' of the write itself, \(sequence)")
+    }
+    if case .change(let changes) = command, changes.count > Self.sessionOperationsMax {
+      throw refusal(
+        .badBatch,
+        "the batch has \(changes.count) operations; the limit in a session, which remembers what they answer, is "
+          + "\(Self.sessionOperationsMax)")
     }
     return .writeOnce(
       command, SessionStamp(session: session, sequence: sequence, lowestUnacknowledged: acked + 1))

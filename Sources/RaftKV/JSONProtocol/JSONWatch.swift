@@ -125,7 +125,7 @@ struct WatchTable: Sendable {
 
   mutating func nextQuery() -> ChangeQuery? {
     guard !list.isEmpty else { return nil }
-    turn = (turn + 1) % list.count
+    turn = max(turn + 1, 0) % list.count
     return ChangeQuery(
       filter: list[turn].filter, position: list[turn].position, bytesMax: Self.pageBytes)
   }
@@ -147,6 +147,8 @@ struct WatchTable: Sendable {
       return (writer.bytes, !page.isAll)
     case .forgotten(let oldest):
       let watch = list.remove(at: turn)
+      // The one behind it has its place now, and its turn next.
+      turn -= 1
       writer.writeEnd(ofWatch: watch.id, at: watch.position.index, oldest: oldest)
       return (writer.bytes, false)
     default: return ([], false)

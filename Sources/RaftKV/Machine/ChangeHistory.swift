@@ -107,7 +107,10 @@ public struct ChangeHistory: Sendable {
     guard event.index > forgottenThrough else { return }
     events.append(event)
     bytes += event.bytes
-    while bytes > bytesMax || count > eventsMax { forgetFirst() }
+    // What came last stays, however large it is: whoever follows would otherwise lose its place at every large value.
+    while bytes > bytesMax || count > eventsMax, let first = events[head]?.index, first < event.index {
+      forgetFirst()
+    }
   }
 
   /// Forgets all changes of the first index, as nobody can make sense of some of them.

@@ -41,8 +41,11 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
     case .run(let calls, let watched):
       guard watched.allSatisfy({ version(of: $0) == $0.version }) else { return .changed }
       var budget = AnswerBudget()
-      let replies = calls.map {
-        budget.admitted(CommandInterpreter.execute($0.arguments, namespace: $0.namespace, on: &keyspace))
+      var work = WorkBudget()
+      let replies = calls.map { call in
+        work.admits(call, on: &keyspace) {
+          budget.admitted(CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &$0))
+        }
       }
       keyspace.reclaimExpired(limit: Self.reclaimedWithCommand)
       return .replies(replies)
@@ -76,6 +79,7 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       var replies: [Reply] = []
       var bytes = 0
       for call in calls where bytes < AnswerLimit.readBytes {
+        bytes += WorkBudget.bytesRead(by: call, on: view)
         guard let name = call.arguments.first, CommandTable.find(name)?.isWrite != true else {
           replies.append(.error("ERR a command that changes something is proposed, not asked"))
           continue

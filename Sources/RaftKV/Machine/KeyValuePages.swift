@@ -63,6 +63,9 @@ public struct NamespacePage: Hashable, Sendable {
 }
 
 extension Keyspace {
+  /// A value that is not wanted counts for a part of its bytes.
+  private static var unwantedShare: Int { 16 }
+
   /// How many expired keys that are not removed yet a page passes over before it ends early.
   private static var expiredMax: Int { 1_000 }
 
@@ -87,7 +90,8 @@ extension Keyspace {
         return true
       }
       let payload = query.hasValues ? Bytes(record[header.length...]) : []
-      bytes += key.count + payload.count
+      // What the store has copied counts, also if nobody wants it: a page of long values takes long either way.
+      bytes += key.count + max(payload.count, record.count / Self.unwantedShare)
       page.items.append(
         .init(
           key: key,

@@ -159,8 +159,13 @@ final class DiskQueue<Machine: StateMachine>: @unchecked Sendable {
   func close(writing state: MachineState?, then handler: @escaping @Sendable () -> Void) {
     isClosing.store(true, ordering: .relaxed)
     let rest = state?.leftover()
+    let parcel = Parcel(state)
     stateQueue.async { [self] in
-      if let state, let rest { try? state.flush(rest) }
+      // Let go of before the store is closed: whoever is told of that may open the folder again.
+      do {
+        let state = parcel.open() ?? nil
+        if let state, let rest { try? state.flush(rest) }
+      }
       closeStore(then: handler)
     }
   }

@@ -294,14 +294,23 @@ package struct Driver<Machine: StateMachine>: Sendable {
   ///   out of the log, which would otherwise be copied as a whole.
   package mutating func takeDiskTask(isDetached: Bool) -> DiskTask<Machine>? {
     guard core.hasDiskTask() else { return nil }
-    if let write = core.node.takeWrite() {
-      let entries = core.node.entries(after: write.after, through: write.through) ?? []
-      var install: DiskTask<Machine>.Installation?
-      if write.installs != nil, let snapshot = core.node.installingSnapshot {
-        install = .init(snapshot: snapshot, blank: blank)
-      }
-      return .persist(write, entries: isDetached ? Array(entries)[...] : entries, install: install)
+    if core.disk.isWorksTurn, let task = takeWork() { return task }
+    return takeWrite(isDetached: isDetached) ?? takeWork()
+  }
+
+  private mutating func takeWrite(isDetached: Bool) -> DiskTask<Machine>? {
+    guard let write = core.node.takeWrite() else { return nil }
+    core.disk.isWorksTurn = true
+    let entries = core.node.entries(after: write.after, through: write.through) ?? []
+    var install: DiskTask<Machine>.Installation?
+    if write.installs != nil, let snapshot = core.node.installingSnapshot {
+      install = .init(snapshot: snapshot, blank: blank)
     }
+    return .persist(write, entries: isDetached ? Array(entries)[...] : entries, install: install)
+  }
+
+  private mutating func takeWork() -> DiskTask<Machine>? {
+    core.disk.isWorksTurn = false
     while let work = core.takeWork() {
       if case .flush = work, let state = applier.state {
         core.disk.recentBytes = 0

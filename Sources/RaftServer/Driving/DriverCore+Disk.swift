@@ -18,6 +18,10 @@ struct DiskWork: Sendable {
   var lastOfFiles: UInt64?
   /// Whether the state is being made durable.
   var isFlushing = false
+  /// When that began.
+  var flushingSince = Ticks.zero
+  /// Whether other work comes before the next write: they take turns.
+  var isWorksTurn = false
   /// About how much memory changes of the state take that nobody writes to its device yet.
   var recentBytes = 0
   /// How far the state is durable; nil if the node keeps none, and starts from snapshots.
@@ -32,6 +36,7 @@ struct DiskWork: Sendable {
 
 /// On what it depends whether a snapshot is due, and how far the log can be forgotten.
 struct DiskSituation: Hashable, Sendable {
+  var base: LogIndex
   var applied: LogIndex
   var held: LogIndex
   var snapshot: LogIndex
@@ -40,11 +45,13 @@ struct DiskSituation: Hashable, Sendable {
 
 extension DriverCore {
   /// Whether there is anything for the store to do.
+  ///
+  /// All of it is planned, whatever there is to be written. Counter-example: clients come back faster than a sync takes, so
+  /// there is always something to write. If that came first, the state would never be flushed, and the log never cut.
   mutating func hasDiskTask() -> Bool {
-    if node.hasUnsavedChanges { return true }
     if disk.newest != nil { planWithdrawal() }
     let situation = DiskSituation(
-      applied: lastApplied.index, held: node.compactableIndex, snapshot: disk.newest?.last.index ?? .zero,
+      base: node.baseIndex, applied: lastApplied.index, held: node.compactableIndex, snapshot: disk.newest?.last.index ?? .zero,
       flushed: disk.flushed)
     if situation != disk.plannedIn || node.wantsSnapshot {
       disk.plannedIn = situation
@@ -52,7 +59,7 @@ extension DriverCore {
       planFlush()
       planCompaction()
     }
-    return !disk.waiting.isEmpty
+    return node.hasUnsavedChanges || !disk.waiting.isEmpty
   }
 
   /// The next work for the store besides writes; nil if there is none.
@@ -197,9 +204,14 @@ extension DriverCore {
   private mutating func beginFlush() {
     guard let flushed = disk.flushed, !disk.isFlushing, lastApplied.index > flushed else { return }
     disk.isFlushing = true
+    disk.flushingSince = now.ticks
     disk.bytesSinceSnapshot = 0
     disk.waiting.append(.flush)
   }
+
+  /// How much of the log is forgotten in one step, at most; of bytes it may be one entry more.
+  private static var compactedEntriesMax: Int { 16_384 }
+  private static var compactedBytesMax: UInt64 { 16 << 20 }
 
   /// Has the log forgotten as far as it is worth the while, and possible.
   ///
@@ -236,6 +248,13 @@ extension DriverCore {
       target = min(target, disk.newest?.last.index ?? .zero)
     }
     guard isWorthwhile, target > base else { return }
+    // In steps, because nothing is written meanwhile. Counter-example: a member that was away for hours is removed, and every
+    // node forgets a million entries at once, and acknowledges nothing until that is done.
+    target = min(
+      target, base.advanced(by: Self.compactedEntriesMax),
+      node.compactionIndex(
+        keepingAppliedBytes: node.appliedBytes - min(node.appliedBytes, Self.compactedBytesMax)))
+    guard target > base else { return }
     let reached = node.compact(through: target)
     if reached > base { disk.waiting.append(.compact(through: reached)) }
   }

@@ -188,9 +188,16 @@ struct DriverCore: Sendable {
   ///
   /// None while as much waits to be written to the state's device as is being written to it: it waits in memory.
   mutating func takeCommitted() -> (after: LogIndex, through: LogIndex)? {
-    guard !disk.isFlushing || disk.recentBytes < 2 * options.stateBytes else { return nil }
+    guard !disk.isFlushing || disk.recentBytes < 2 * options.stateBytes else {
+      // That is no state machine that stands still: another node's disk is hardly faster. One that hangs shows in time.
+      if now.ticks < disk.flushingSince + Self.slowFlushTicks { node.excuseApplier() }
+      return nil
+    }
     return node.takeCommitted(bytesMax: options.applyBytesMax)
   }
+
+  /// How long a flush may take until the disk counts as one that hangs, in ticks.
+  private static var slowFlushTicks: Int { 500 }
 
   /// Committed entries were applied, the last of them at `last`.
   mutating func didApply(through last: EntryID, time: UInt64) {

@@ -17,7 +17,9 @@ extension ReplicaHost {
     // Whoever sends has to be answered, also if this node does not know yet that it is a member. Counter-example: a newcomer
     // has got the log through an old configuration, and a node leads that is not in it. It takes what the leader sends,
     // its answers have no way to go, and it never gets further.
-    addresses += around.callers.filter { $0.cluster == identity.cluster }.map(\.address)
+    if let cluster = identity.cluster {
+      addresses += around.callers.filter { $0.cluster == cluster }.map(\.address)
+    }
     // Where the others were at the first start may be where they are again, if this node has no better idea.
     if driver != nil, around.isLost { addresses += around.given }
     if driver == nil || around.isJoining {

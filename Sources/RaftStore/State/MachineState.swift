@@ -22,6 +22,9 @@ public final class MachineState: @unchecked Sendable {
   private var sealed: StateChanges?
   /// Why the device cannot be relied on any more; nil if it can.
   public private(set) var failure: StoreError?
+  /// The first failure to write what was sealed. Nothing is written on top of it, or the record of how far the state has come
+  /// would speak of changes that are not there.
+  private let flushFailure = FirstFailure()
 
   /// Changes that are to be written to the device.
   package struct Sealed: Sendable {
@@ -84,8 +87,14 @@ public final class MachineState: @unchecked Sendable {
   ///
   /// - Throws: ``StoreError``. The node must stop then.
   package func flush(_ sealed: Sealed) throws(StoreError) {
-    if !sealed.changes.isEmpty { try device.apply(sealed.changes.batch) }
-    try device.flush()
+    if let failure = flushFailure.error { throw failure }
+    do throws(StoreError) {
+      if !sealed.changes.isEmpty { try device.apply(sealed.changes.batch) }
+      try device.flush()
+    } catch {
+      flushFailure.note(error)
+      throw error
+    }
   }
 
   /// What nobody writes to the device yet, of a state that is used no longer; to be flushed behind what was sealed before.

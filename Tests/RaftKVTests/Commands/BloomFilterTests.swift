@@ -117,8 +117,8 @@ struct BloomFilterTests {
     #expect(BloomFilterSize.hashCount(errorRate: 0.01) == 7)
     #expect(BloomFilterSize.hashCount(errorRate: 0.001) == 10)
     #expect(BloomFilterSize.hashCount(errorRate: 0.99) == 1)
-    #expect(BloomFilterSize.bitCount(errorRate: 0.01, capacity: 1000) == 9586)
-    #expect(BloomFilterSize.bitCount(errorRate: 0.99, capacity: 1) == 1)
+    #expect(BloomFilterSize.bitCount(errorRate: 0.01, capacity: 1000) == 9609)
+    #expect(BloomFilterSize.bitCount(errorRate: 0.99, capacity: 1) == 2)
     #expect(BloomFilterSize.bitCount(errorRate: 0.01, capacity: .max) == nil)
   }
 

@@ -158,7 +158,7 @@ struct RESPConnectionTests {
     // Commands that answer old values are not gathered into one entry that would answer too much.
     client.steps = []
     #expect(client.send(String(repeating: "GETSET k x\n", count: 30)).hasSuffix("$1|x|"))
-    #expect(client.steps.count == 4)
+    #expect(client.steps.count == 5)
   }
 
   @Test("a few bytes make no long value")
