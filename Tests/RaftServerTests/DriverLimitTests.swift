@@ -57,6 +57,28 @@ struct DriverLimitTests {
     #expect(network.drivers.allSatisfy { $0.applier.machine.value == 600 })
   }
 
+  @Test("the log is cut although there is always something to be written")
+  func logIsCutUnderLoad() throws {
+    var options = ReplicaOptions()
+    options.retainedEntries = 10
+    var network = try DriverNetwork(1, options: options)
+    let leader = try network.elect()
+    _ = network.add(1, at: leader)
+    for _ in 0..<200 {
+      network.now += 1
+      network.drivers[leader].advance(to: network.moment)
+      while network.drivers[leader].flush() {}
+      guard let task = network.drivers[leader].takeDiskTask(isDetached: false) else { continue }
+      // The next command arrives while the store is at it.
+      _ = network.add(1, at: leader)
+      #expect(network.drivers[leader].node.hasUnsavedChanges)
+      network.drivers[leader].didComplete(try task.perform(on: &network.stores[leader]))
+    }
+    let node = network.drivers[leader].node
+    #expect(node.appliedIndex > LogIndex(50))
+    #expect(node.baseIndex.distance(to: node.appliedIndex) < 50)
+  }
+
   @Test("options under which the largest command fits into no frame are refused")
   func frameHoldsTheLargestCommand() {
     var options = ReplicaOptions()
