@@ -237,7 +237,8 @@ struct JSONWatchTests {
   }
 
   @Test(
-    "what is remembered takes no more bytes than the limit; only what the last command has changed may take more")
+    "what is remembered takes no more bytes than the limit; only what the last command has changed may take more"
+  )
   func historyBytes() {
     var history = ChangeHistory(bytesMax: 1_000)
     func event(_ index: UInt64, _ count: Int) -> KeyEvent {

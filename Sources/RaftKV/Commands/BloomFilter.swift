@@ -206,7 +206,11 @@ enum BloomFilterSize {
     var (low, high) = (0.0, 1.0)
     for _ in 0..<60 {
       let middle = (low + high) / 2
-      if (0..<exponent).reduce(1.0, { power, _ in power * middle }) > number { high = middle } else { low = middle }
+      if (0..<exponent).reduce(1.0, { power, _ in power * middle }) > number {
+        high = middle
+      } else {
+        low = middle
+      }
     }
     return low
   }

@@ -32,7 +32,8 @@ struct WorkBudget {
   }
 
   /// The bytes of long values that a command looks at as a whole.
-  static func bytesRead<Backend: OrderedBackend>(by call: KeyValueCall, on keyspace: Keyspace<Backend>) -> Int {
+  static func bytesRead<Backend: OrderedBackend>(by call: KeyValueCall, on keyspace: Keyspace<Backend>) -> Int
+  {
     guard let name = call.arguments.first, let info = CommandTable.find(name), info.readsWholeValues else {
       return 0
     }

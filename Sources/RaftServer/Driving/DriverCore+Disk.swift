@@ -51,7 +51,8 @@ extension DriverCore {
   mutating func hasDiskTask() -> Bool {
     if disk.newest != nil { planWithdrawal() }
     let situation = DiskSituation(
-      base: node.baseIndex, applied: lastApplied.index, held: node.compactableIndex, snapshot: disk.newest?.last.index ?? .zero,
+      base: node.baseIndex, applied: lastApplied.index, held: node.compactableIndex,
+      snapshot: disk.newest?.last.index ?? .zero,
       flushed: disk.flushed)
     if situation != disk.plannedIn || node.wantsSnapshot {
       disk.plannedIn = situation

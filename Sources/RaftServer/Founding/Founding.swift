@@ -72,7 +72,10 @@ struct Founding: Sendable {
     }
     guard missing.isEmpty, own.address == founders.first else { return .wait(for: missing) }
     return .found(
-      [own] + peers.filter { peerAddresses.contains($0.address) }.map { Member(id: $0.identity.node, address: $0.address, store: $0.identity.store) })
+      [own]
+        + peers.filter { peerAddresses.contains($0.address) }.map {
+          Member(id: $0.identity.node, address: $0.address, store: $0.identity.store)
+        })
   }
 }
 

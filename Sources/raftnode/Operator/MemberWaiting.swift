@@ -160,9 +160,11 @@ extension MemberCommand {
         throw NodeError.senseless(
           "no member has the address or id \(old); the members are \(Self.names(before))")
       }
-      if let voter = before.members.first(where: { $0.address == place && $0.isVoter }), voter.id != member.id {
+      if let voter = before.members.first(where: { $0.address == place && $0.isVoter }), voter.id != member.id
+      {
         throw NodeError.senseless(
-          "\(place) votes already, and would not take anybody's place; raftnode member remove \(member.address)")
+          "\(place) votes already, and would not take anybody's place; raftnode member remove \(member.address)"
+        )
       }
       let request = NodeRequest(
         "member", [("action", "replace"), ("addr", member.id), ("with", place)])
