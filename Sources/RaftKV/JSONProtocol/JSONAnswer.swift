@@ -28,7 +28,7 @@ public enum ClientAnswer: Sendable {
 
 extension ClientAnswer {
   /// About how many bytes of values are in it.
-  var bytes: Int {
+  package var bytes: Int {
     switch self {
     case .read(.success(let answer)), .readStale(.success(let answer), _): answer.bytes
     case .snapshot(.success(.piece(_, _, let piece))): piece.count

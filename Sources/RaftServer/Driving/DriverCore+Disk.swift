@@ -198,9 +198,19 @@ extension DriverCore {
     guard let flushed = disk.flushed,
       flushed.distance(to: lastApplied.index) >= options.snapshotEntries
         || disk.bytesSinceSnapshot >= options.snapshotBytes || disk.recentBytes >= options.stateBytes
+        || isFlushOverdue(since: flushed)
     else { return }
     beginFlush()
   }
+
+  /// Whether the last flush is so long ago that a start would take long for no good reason: until there is one, the log is
+  /// not cut, and all of it is read.
+  private func isFlushOverdue(since flushed: LogIndex) -> Bool {
+    flushed.distance(to: lastApplied.index) >= max(options.retainedEntries, 1)
+      && now.ticks >= disk.flushingSince + Self.flushMilliseconds / options.tickMilliseconds
+  }
+
+  private static var flushMilliseconds: Int { 10_000 }
 
   private mutating func beginFlush() {
     guard let flushed = disk.flushed, !disk.isFlushing, lastApplied.index > flushed else { return }
