@@ -41,13 +41,20 @@ let package = Package(
     // changed. If `raftnode` named RaftKV alone, it would go on using the layout that a type of RaftServer had before.
     .target(name: "RaftCore", swiftSettings: settings + [.strictMemorySafety()]),
     .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
-    .target(name: "RaftStore", dependencies: ["RaftCore", "CRocksDB"], swiftSettings: settings),
+    // What Swift cannot say by itself: an instruction of the processor, and headers that its module of the C library leaves
+    // out.
+    .systemLibrary(name: "CChecksum"),
+    .systemLibrary(name: "CEpoll"),
+    .systemLibrary(name: "CFile"),
+    .systemLibrary(name: "CMalloc"),
+    .target(name: "RaftChecksum", dependencies: ["RaftCore", "CChecksum"], swiftSettings: settings),
+    .target(
+      name: "RaftStore", dependencies: ["RaftCore", "RaftChecksum", "CFile", "CRocksDB"],
+      swiftSettings: settings),
     .target(
       name: "RaftStoreConformance", dependencies: ["RaftCore", "RaftStore"], swiftSettings: settings),
-    // Headers of the C library that Swift's module of it leaves out.
-    .systemLibrary(name: "CEpoll"),
-    .systemLibrary(name: "CMalloc"),
-    .target(name: "RaftTransport", dependencies: ["RaftCore", "CEpoll"], swiftSettings: settings),
+    .target(
+      name: "RaftTransport", dependencies: ["RaftCore", "RaftChecksum", "CEpoll"], swiftSettings: settings),
     .target(
       name: "RaftServer", dependencies: ["RaftCore", "RaftStore", "RaftTransport"], swiftSettings: settings),
     .target(
@@ -101,7 +108,8 @@ let package = Package(
       name: "RaftCoreTests", dependencies: ["RaftCore"], exclude: ["Scripts"], swiftSettings: settings),
     .testTarget(name: "RaftBenchTests", dependencies: ["RaftBench"], swiftSettings: settings),
     .testTarget(
-      name: "RaftStoreTests", dependencies: ["RaftCore", "RaftStore", "RaftStoreConformance"],
+      name: "RaftStoreTests",
+      dependencies: ["RaftCore", "RaftChecksum", "RaftStore", "RaftStoreConformance"],
       swiftSettings: settings),
     .testTarget(
       name: "RaftTransportTests", dependencies: ["RaftCore", "RaftTransport"], swiftSettings: settings),

@@ -36,6 +36,7 @@ extension ScriptInterpreter {
     case "inflightBytesMax": options.inflightBytesMax = value
     case "uncommittedBytesMax": options.uncommittedBytesMax = value
     case "snapshotChunkBytes": options.snapshotChunkBytes = value
+    case "snapshotInflightChunksMax": options.snapshotInflightChunksMax = value
     case "snapshotRetryTicks": options.snapshotRetryTicks = value
     case "writeOverdueTicks": options.writeOverdueTicks = value
     case "applyBytesMax": applyBytesMax = value

@@ -50,6 +50,22 @@ struct SnapshotPacingTests {
     }
   }
 
+  @Test("pieces for one peer follow one another; going back takes away what would come twice")
+  func goingBack() throws {
+    var pacing = SnapshotPacing(bytesPerSecond: 1, tickMilliseconds: 10)
+    func offsets(of peer: UInt64) -> [UInt64] {
+      pacing.waiting.filter { $0.to == NodeID(peer) }.compactMap { message in
+        if case .installSnapshot(let piece) = message.body { piece.offset } else { nil }
+      }
+    }
+    for offset in [1_000, 2_000, 3_000] as [UInt64] { pacing.add(try piece(to: 2, offset: offset)) }
+    pacing.add(try piece(to: 3, offset: 500))
+    #expect(offsets(of: 2) == [1_000, 2_000, 3_000])
+    for offset in [0, 1_000] as [UInt64] { pacing.add(try piece(to: 2, offset: offset)) }
+    #expect(offsets(of: 2) == [0, 1_000])
+    #expect(offsets(of: 3) == [500])
+  }
+
   @Test("without a limit everything goes at once")
   func unlimited() throws {
     var pacing = SnapshotPacing(bytesPerSecond: nil, tickMilliseconds: 10)

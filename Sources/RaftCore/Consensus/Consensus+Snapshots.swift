@@ -1,12 +1,14 @@
 // Snapshots: what a peer gets that needs entries which are compacted away (thesis §5.1, §5.3).
 
 extension Consensus {
-  /// A snapshot on its way to a peer, one piece at a time.
+  /// A snapshot on its way to a peer, a few pieces at a time.
   struct OutgoingSnapshot: Sendable {
     let peer: NodeID
     let snapshot: Snapshot
-    /// Where the piece begins that is under way.
-    var offset: UInt64 = 0
+    /// How much the peer has stored.
+    var acknowledged: UInt64 = 0
+    /// Where the piece begins that goes next: those from ``acknowledged`` to here are under way.
+    var next: UInt64 = 0
     var sentAt: Ticks
   }
 
@@ -14,12 +16,20 @@ extension Consensus {
   struct IncomingSnapshot: Sendable {
     let snapshot: Snapshot
     let term: Term
-    /// How much the driver has stored.
-    var stored: UInt64 = 0
-    /// Where the piece ends that the driver is storing.
-    var storing: UInt64?
-    var isComplete: Bool { stored == snapshot.bytes && storing == nil && hasBegun }
-    var hasBegun = false
+    /// How far the pieces reach that the driver was given.
+    var taken: UInt64 = 0
+    /// How much of it the driver has stored; nil before the first piece is.
+    var stored: UInt64?
+    var isComplete: Bool { stored == snapshot.bytes }
+    var isStoring: Bool { stored ?? 0 < taken }
+
+    /// Whether another piece may wait for the disk. Pieces from a leader come in a window, which it chooses; its memory
+    /// must not be this node's to fill.
+    func hasRoom(for request: InstallSnapshot) -> Bool {
+      !isStoring || request.end - (stored ?? 0) <= Self.waitingBytesMax
+    }
+
+    private static let waitingBytesMax: UInt64 = 64 << 20
   }
 
   // MARK: - Sending
@@ -56,19 +66,31 @@ extension Consensus {
     snapshotsUnderWay.append(OutgoingSnapshot(peer: peer, snapshot: snapshot, sentAt: now))
     outputs.trace(.snapshotStarted(to: peer, last: snapshot.last))
     sendPiece(snapshotsUnderWay.count - 1, into: &outputs)
+    fillWindow(snapshotsUnderWay.count - 1, into: &outputs)
   }
 
   private mutating func sendPiece(_ position: Int, into outputs: inout Outputs) {
-    snapshotsUnderWay[position].sentAt = now
     let sending = snapshotsUnderWay[position]
-    let left = sending.snapshot.bytes - sending.offset
+    let left = sending.snapshot.bytes - sending.next
     let count = UInt32(min(left, UInt64(options.snapshotChunkBytes)))
+    snapshotsUnderWay[position].sentAt = now
+    snapshotsUnderWay[position].next += UInt64(count)
     send(
-      .installSnapshot(InstallSnapshot(of: sending.snapshot, offset: sending.offset, count: count)),
+      .installSnapshot(InstallSnapshot(of: sending.snapshot, offset: sending.next, count: count)),
       to: sending.peer, into: &outputs)
   }
 
-  /// The peer is alive: a piece whose answer does not come is sent again, or a snapshot begun if there is one now.
+  /// Sends as many pieces as may be under way: while the peer stores one, the next is read, and a third travels.
+  private mutating func fillWindow(_ position: Int, into outputs: inout Outputs) {
+    let window = UInt64(options.snapshotChunkBytes) * UInt64(options.snapshotInflightChunksMax)
+    while snapshotsUnderWay[position].next < snapshotsUnderWay[position].snapshot.bytes,
+      snapshotsUnderWay[position].next - snapshotsUnderWay[position].acknowledged < window
+    {
+      sendPiece(position, into: &outputs)
+    }
+  }
+
+  /// The peer is alive: pieces whose answers do not come are sent again, or a snapshot begun if there is one now.
   mutating func resumeSnapshot(to position: Int, into outputs: inout Outputs) {
     let peer = progress.peers[position]
     guard let sending = snapshotsUnderWay.firstIndex(where: { $0.peer == peer.id }) else {
@@ -80,7 +102,10 @@ extension Consensus {
     if snapshotsUnderWay[sending].snapshot.last.index < log.base.index {
       startSnapshot(to: position, into: &outputs)
     } else {
+      snapshotsUnderWay[sending].next = snapshotsUnderWay[sending].acknowledged
+      // At least one, even if there is nothing left: the peer may have all of it, and wait to be asked to install it.
       sendPiece(sending, into: &outputs)
+      fillWindow(sending, into: &outputs)
     }
   }
 
@@ -105,10 +130,14 @@ extension Consensus {
       guard offset <= snapshotsUnderWay[sending].snapshot.bytes else {
         return outputs.trace(.ignored(from: peer, reason: .impossible))
       }
-      // The piece under way is sent again by time alone: its answer may be behind this one.
-      guard offset != snapshotsUnderWay[sending].offset else { return }
-      snapshotsUnderWay[sending].offset = offset
-      sendPiece(sending, into: &outputs)
+      // What is under way is sent again by time alone: its answers may be behind this one.
+      guard offset != snapshotsUnderWay[sending].acknowledged else { return }
+      // A peer that was restarted begins anew; one that another leader has sent a part of it goes on behind that.
+      let isElsewhere =
+        offset < snapshotsUnderWay[sending].acknowledged || offset > snapshotsUnderWay[sending].next
+      snapshotsUnderWay[sending].acknowledged = offset
+      if isElsewhere { snapshotsUnderWay[sending].next = offset }
+      fillWindow(sending, into: &outputs)
     case .covered(let index):
       handle(.accepted(match: index), from: peer, into: &outputs)
     }
@@ -157,15 +186,16 @@ extension Consensus {
       dropIncoming(into: &outputs)
       incoming = IncomingSnapshot(snapshot: snapshot, term: hardState.term)
     }
-    guard var receiving = incoming, receiving.storing == nil else { return }
+    guard var receiving = incoming else { return }
     if receiving.isComplete { return install(snapshot, for: leader, into: &outputs) }
-    guard request.offset == receiving.stored else {
+    guard request.offset == receiving.taken, receiving.hasRoom(for: request) else {
+      // While something is being stored, the answer to that tells the leader how to go on.
+      if receiving.isStoring { return }
       return sendOnceDurable(
-        .installSnapshotReply(.wants(fingerprint: snapshot.fingerprint, offset: receiving.stored)),
+        .installSnapshotReply(.wants(fingerprint: snapshot.fingerprint, offset: receiving.taken)),
         to: leader, after: .hardState, into: &outputs)
     }
-    receiving.storing = request.end
-    receiving.hasBegun = true
+    receiving.taken = request.end
     incoming = receiving
     outputs.store(request)
   }
@@ -202,10 +232,10 @@ extension Consensus {
   mutating func didStoreChunk(
     fingerprint: UInt64, through offset: UInt64, into outputs: inout Outputs
   ) {
-    guard var receiving = incoming, receiving.snapshot.fingerprint == fingerprint, receiving.storing == offset
+    guard var receiving = incoming, receiving.snapshot.fingerprint == fingerprint,
+      ((receiving.stored ?? 0)...receiving.taken).contains(offset)
     else { return }
     receiving.stored = offset
-    receiving.storing = nil
     incoming = receiving
     // A candidate asks for votes for the log that it has, and a leader's log only grows: they wait for the next leader.
     guard case .follower(let leader?) = role else { return }

@@ -24,8 +24,10 @@ public struct RaftOptions: Hashable, Sendable {
   public var unappliedBytesMax = 64 << 20
   /// The most reads that may wait for confirmation on a leader; beyond it, reads are refused. Default 10,000.
   public var pendingReadsMax = 10_000
-  /// The most bytes of a snapshot in one message; 1 or more. Default 1 MiB.
-  public var snapshotChunkBytes = 1 << 20
+  /// The most bytes of a snapshot in one message; 1 or more. Default 128 KiB.
+  public var snapshotChunkBytes = 1 << 17
+  /// The most such messages under way to one peer; 1 to 65,536. Default 32.
+  public var snapshotInflightChunksMax = 32
   /// Ticks after which a piece of a snapshot is sent again to a peer that is alive; 1 or more. Default 50.
   public var snapshotRetryTicks = 50
   /// Ticks after which a change that is not durable is overdue: a node does not campaign then, and a leader resigns if a
@@ -57,6 +59,7 @@ public struct RaftOptions: Hashable, Sendable {
       ("inflightMessagesMax", inflightMessagesMax), ("inflightBytesMax", inflightBytesMax),
       ("uncommittedBytesMax", uncommittedBytesMax), ("unappliedBytesMax", unappliedBytesMax),
       ("pendingReadsMax", pendingReadsMax), ("snapshotChunkBytes", snapshotChunkBytes),
+      ("snapshotInflightChunksMax", snapshotInflightChunksMax),
       ("snapshotRetryTicks", snapshotRetryTicks), ("writeOverdueTicks", writeOverdueTicks),
     ] where value < 1 {
       faults.append("\(name) is \(value) and must be at least 1")
@@ -75,6 +78,9 @@ public struct RaftOptions: Hashable, Sendable {
       ("messageEntriesMax", messageEntriesMax), ("snapshotChunkBytes", snapshotChunkBytes),
     ] where value > Int(UInt32.max) {
       faults.append("\(name) is \(value) and must be at most \(UInt32.max)")
+    }
+    if snapshotInflightChunksMax > 1 << 16 {
+      faults.append("snapshotInflightChunksMax is \(snapshotInflightChunksMax) and must be at most 65536")
     }
     // Sums of instants and counts of ticks must not overflow, whatever the options are multiplied by.
     for (name, value) in [

@@ -77,7 +77,8 @@ extension Consensus {
       id: id, role: role, term: hardState.term, leader: leader, lastEntry: log.last,
       durableIndex: writes.durableIndex, commitIndex: commitIndex, appliedIndex: appliedIndex,
       baseIndex: log.base.index, configuration: configuration, pendingReads: reads.count,
-      transferTarget: transfer?.target, snapshot: snapshot, receivedSnapshotBytes: incoming?.stored,
+      transferTarget: transfer?.target, snapshot: snapshot,
+      receivedSnapshotBytes: incoming.map { $0.stored ?? 0 },
       lastLeaderContact: lastLeaderContact, oldestWrite: writes.oldestWaiting,
       peers: progress.peers.filter { $0.removedAt == nil }.map(status(of:)))
   }
@@ -98,7 +99,7 @@ extension Consensus {
       guard let sending = snapshotsUnderWay.first(where: { $0.peer == peer.id }) else {
         return .needsSnapshot
       }
-      return .snapshot(sent: sending.offset, bytes: sending.snapshot.bytes)
+      return .snapshot(sent: sending.acknowledged, bytes: sending.snapshot.bytes)
     }
   }
 }

@@ -8,7 +8,7 @@ struct SnapshotPacing: Sendable {
   /// The limit; nil for none.
   private let bytesPerSecond: UInt64?
   private let tickMilliseconds: UInt64
-  /// Pieces that wait, in order; at most one for each peer.
+  /// Pieces that wait, in order; those for one peer follow one another.
   private(set) var waiting: [Message] = []
   /// When the pieces that went are paid for, in microseconds.
   private var paidAt: UInt64 = 0
@@ -20,10 +20,18 @@ struct SnapshotPacing: Sendable {
     self.tickMilliseconds = UInt64(max(1, tickMilliseconds))
   }
 
-  /// Takes a piece that is to go to a peer. One that the peer is still waiting for is not asked for twice.
+  /// Takes a piece that is to go to a peer. If it goes back in what the peer gets, what waits behind it there comes again:
+  /// nothing waits twice, and nothing of another snapshot.
   mutating func add(_ piece: Message) {
-    waiting.removeAll { $0.to == piece.to }
+    waiting.removeAll { $0.to == piece.to && !Self.continues($0, with: piece) }
     waiting.append(piece)
+  }
+
+  private static func continues(_ former: Message, with piece: Message) -> Bool {
+    guard case .installSnapshot(let before) = former.body, case .installSnapshot(let next) = piece.body else {
+      return false
+    }
+    return before.fingerprint == next.fingerprint && before.offset < next.offset
   }
 
   /// The next piece that may go now; nil if there is none.

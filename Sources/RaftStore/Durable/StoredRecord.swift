@@ -1,3 +1,4 @@
+import RaftChecksum
 import RaftCore
 
 /// Keys of what a replica stores: the Raft group (4 bytes, big-endian; there is one so far, 0), the table (1 byte), and
@@ -114,7 +115,7 @@ enum StoredRecord {
   }
 
   private static func checksum(of record: Bytes, key: Bytes) -> UInt32 {
-    let seed = Checksum.crc32c(record, in: 0..<1, seed: Checksum.crc32c(key))
-    return Checksum.crc32c(record, in: headerBytes..<record.count, seed: seed)
+    let seed = FastChecksum.crc32c(record, in: 0..<1, seed: FastChecksum.crc32c(key))
+    return FastChecksum.crc32c(record, in: headerBytes..<record.count, seed: seed)
   }
 }

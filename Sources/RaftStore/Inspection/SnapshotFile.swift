@@ -1,4 +1,5 @@
 import Glibc
+import RaftChecksum
 import RaftCore
 
 /// A snapshot in a file of its own, to be kept elsewhere.
@@ -62,7 +63,7 @@ extension SnapshotFile.Head {
     writer.write(bytes)
     writer.write(fingerprint)
     writer.write(takenAt)
-    writer.write(Checksum.crc32c(writer.bytes))
+    writer.write(FastChecksum.crc32c(writer.bytes))
     return writer.bytes
   }
 
@@ -83,7 +84,7 @@ extension SnapshotFile.Head {
       bytes = try reader.readUInt64()
       fingerprint = try reader.readUInt64()
       takenAt = try reader.readUInt64()
-      guard try reader.readUInt32() == Checksum.crc32c(content, in: 0..<(content.count - 4)) else {
+      guard try reader.readUInt32() == FastChecksum.crc32c(content, in: 0..<(content.count - 4)) else {
         throw MalformedBytes("its checksum does not fit", offset: content.count - 4)
       }
       try reader.expectEnd()
@@ -147,7 +148,7 @@ package final class SnapshotFileWriter {
     if !pending.isEmpty { try writeChunk(pending) }
     var end = ByteWriter(capacity: 8)
     end.write(UInt32(0))
-    end.write(Checksum.crc32c(end.bytes, in: 0..<4, seed: checksum))
+    end.write(FastChecksum.crc32c(end.bytes, in: 0..<4, seed: checksum))
     try write(end.bytes)
     guard fsync(descriptor) == 0 else { throw .failed("the file \(draft) cannot be synced: \(Self.reason)") }
     guard rename(draft, path) == 0 else { throw .failed("\(draft) cannot be renamed: \(Self.reason)") }
@@ -159,13 +160,13 @@ package final class SnapshotFileWriter {
   private func writeChunk(_ content: Bytes) throws(VolumeRefusal) {
     var writer = ByteWriter(capacity: content.count + 8)
     writer.write(UInt32(content.count))
-    writer.write(Checksum.crc32c(content))
+    writer.write(FastChecksum.crc32c(content))
     writer.writeRaw(content)
     try write(writer.bytes)
   }
 
   private func write(_ content: Bytes) throws(VolumeRefusal) {
-    checksum = Checksum.crc32c(content, in: 0..<content.count, seed: checksum)
+    checksum = FastChecksum.crc32c(content, in: 0..<content.count, seed: checksum)
     var rest = content[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -207,7 +208,7 @@ package final class SnapshotFileReader {
       close(descriptor)
       throw error
     }
-    checksum = Checksum.crc32c(start)
+    checksum = FastChecksum.crc32c(start)
   }
 
   deinit { close(descriptor) }
@@ -221,21 +222,22 @@ package final class SnapshotFileReader {
     guard start.count == 8 else { throw cutOff }
     let length = Self.number(start, at: 0)
     guard length > 0 else { return try end(Self.number(start, at: 4), before: start) }
-    checksum = Checksum.crc32c(start, in: 0..<8, seed: checksum)
+    checksum = FastChecksum.crc32c(start, in: 0..<8, seed: checksum)
     guard length <= SnapshotFile.chunkBytesMax else { throw damaged }
     let content = try take(Int(length))
     guard content.count == Int(length) else { throw cutOff }
-    guard Checksum.crc32c(content) == Self.number(start, at: 4), offset + UInt64(length) <= head.bytes else {
+    guard FastChecksum.crc32c(content) == Self.number(start, at: 4), offset + UInt64(length) <= head.bytes
+    else {
       throw damaged
     }
-    checksum = Checksum.crc32c(content, in: 0..<content.count, seed: checksum)
+    checksum = FastChecksum.crc32c(content, in: 0..<content.count, seed: checksum)
     fingerprint.add(content)
     offset += UInt64(length)
     return content
   }
 
   private func end(_ expected: UInt32, before last: Bytes) throws(VolumeRefusal) -> Bytes? {
-    guard Checksum.crc32c(last, in: 0..<4, seed: checksum) == expected, offset == head.bytes,
+    guard FastChecksum.crc32c(last, in: 0..<4, seed: checksum) == expected, offset == head.bytes,
       fingerprint.value == head.fingerprint, try take(1).isEmpty
     else { throw damaged }
     isAtEnd = true

@@ -1,4 +1,5 @@
 import Glibc
+import RaftChecksum
 import RaftCore
 
 /// Looks at the files of a database that does not open: which of them is damaged, and whether the damage is no more than the
@@ -75,7 +76,7 @@ struct LogFiles {
   private static func isSound(_ log: Bytes, _ offset: Int, _ end: Int) -> Bool {
     var stored: UInt32 = 0
     for byte in 0..<4 { stored |= UInt32(log[offset + byte]) << UInt32(8 * byte) }
-    let checksum = Checksum.crc32c(log, in: (offset + 6)..<end)
+    let checksum = FastChecksum.crc32c(log, in: (offset + 6)..<end)
     // Checksums of bytes that hold checksums are stored turned and shifted.
     return stored == (checksum >> 15 | checksum << 17) &+ 0xa282_ead8
   }

@@ -1,3 +1,4 @@
+import RaftChecksum
 import RaftCore
 
 /// Where a node keeps snapshots of its state machine: those it takes itself, and the one it receives.
@@ -130,7 +131,7 @@ public struct SnapshotFingerprint: Hashable, Sendable {
 
   /// Adds what follows.
   public mutating func add(_ bytes: Bytes) {
-    checksum = Checksum.crc32c(bytes, in: 0..<bytes.count, seed: checksum)
+    checksum = FastChecksum.crc32c(bytes, in: 0..<bytes.count, seed: checksum)
     count += UInt64(bytes.count)
   }
 

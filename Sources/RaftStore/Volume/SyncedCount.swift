@@ -1,4 +1,5 @@
 import Glibc
+import RaftChecksum
 import RaftCore
 
 /// How many writes of a node were synced, at least: noted in a file of its own after each sync, and not synced itself.
@@ -38,7 +39,7 @@ final class SyncedCount: Sendable {
     guard pread(descriptor, &record, record.count, 0) == record.count else { return 0 }
     var reader = ByteReader(record)
     guard let value = try? reader.readUInt64(), let checksum = try? reader.readUInt32(),
-      checksum == Checksum.crc32c(record, in: 0..<8)
+      checksum == FastChecksum.crc32c(record, in: 0..<8)
     else { return 0 }
     return value
   }
@@ -47,7 +48,7 @@ final class SyncedCount: Sendable {
   func note(_ value: UInt64) {
     var writer = ByteWriter(capacity: 12)
     writer.write(value)
-    writer.write(Checksum.crc32c(writer.bytes))
+    writer.write(FastChecksum.crc32c(writer.bytes))
     _ = pwrite(descriptor, writer.bytes, writer.bytes.count, 0)
   }
 }

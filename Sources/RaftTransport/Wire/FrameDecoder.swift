@@ -112,7 +112,16 @@ public struct FrameDecoder: Sendable {
     }
   }
 
-  private func decode() throws(FrameError) -> Frame? {
+  /// Makes room for the whole frame when much of it is there: a large one is not moved again and again while it grows, and
+  /// whoever announces one and sends nothing takes no room for it.
+  private mutating func reserve(_ frameBytes: Int) {
+    guard bufferedBytes >= frameBytes / 4, buffer.capacity < start + frameBytes else { return }
+    if start > 0 { buffer.removeFirst(start) }
+    start = 0
+    buffer.reserveCapacity(frameBytes)
+  }
+
+  private mutating func decode() throws(FrameError) -> Frame? {
     let magic = FrameHeader.magic
     for offset in 0..<min(magic.count, bufferedBytes) where buffer[start + offset] != magic[offset] {
       throw .badMagic
@@ -125,7 +134,10 @@ public struct FrameDecoder: Sendable {
     let bodyBytes = integer(at: FrameHeader.bodyBytesOffset, bytes: 4)
     let frameBytes = FrameHeader.byteCount + Int(bodyBytes)
     guard frameBytes <= frameBytesMax else { throw .tooLarge(bytes: frameBytes, limit: frameBytesMax) }
-    guard bufferedBytes >= frameBytes else { return nil }
+    guard bufferedBytes >= frameBytes else {
+      reserve(frameBytes)
+      return nil
+    }
     let end = start + frameBytes
     let expected = UInt32(truncatingIfNeeded: integer(at: FrameHeader.checksumOffset, bytes: 4))
     guard FrameHeader.checksum(of: buffer, from: start, through: end) == expected else {

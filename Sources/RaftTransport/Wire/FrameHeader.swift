@@ -1,3 +1,4 @@
+import RaftChecksum
 import RaftCore
 
 /// What the body of a frame is. 1 to 15 belong to this module; 16 to 255 to the layers above it, which
@@ -84,8 +85,8 @@ public struct FrameHeader: Hashable, Sendable {
   /// The checksum of the frame at `start`: over everything after the checksum field, then over what stands
   /// before it.
   static func checksum(of bytes: Bytes, from start: Int, through end: Int) -> UInt32 {
-    let rest = Checksum.crc32c(bytes, in: (start + firstByteAfterChecksum)..<end)
-    return Checksum.crc32c(bytes, in: start..<(start + checksumOffset), seed: rest)
+    let rest = FastChecksum.crc32c(bytes, in: (start + firstByteAfterChecksum)..<end)
+    return FastChecksum.crc32c(bytes, in: start..<(start + checksumOffset), seed: rest)
   }
 }
 

@@ -1,0 +1,92 @@
+import RaftCore
+import Testing
+
+@Suite("Thesis §5: pieces of a snapshot, several under way at once")
+struct SnapshotWindowTests {
+  /// Three nodes of which node 3 has missed `entries` entries that the others have compacted away.
+  private func cluster(missing entries: Int = 5, options: RaftOptions = RaftOptions()) throws -> Network {
+    var network = try Network(3, options: options)
+    network.elect(0)
+    for number in 0..<entries {
+      try network.propose("e\(number)", at: 0)
+      network.deliver { $0.to != NodeID(3) }
+    }
+    return network
+  }
+
+  private var smallChunks: RaftOptions {
+    var options = RaftOptions()
+    options.snapshotChunkBytes = 10
+    return options
+  }
+
+  private func pieces(_ network: Network) -> [InstallSnapshot] {
+    network.packets.compactMap { packet in
+      if case .installSnapshot(let piece) = packet.message.body { piece } else { nil }
+    }
+  }
+
+  @Test("a few pieces are under way at once, no more; a peer that is elsewhere is followed there")
+  func window() throws {
+    var options = smallChunks
+    options.snapshotInflightChunksMax = 3
+    var network = try cluster(options: options)
+    network.snapshot(0, bytes: 95)
+    var sent: [InstallSnapshot] = []
+    network.run(ticks: 10) { message in
+      guard case .installSnapshot(let piece) = message.body else { return true }
+      sent.append(piece)
+      return false
+    }
+    #expect(sent.map(\.offset) == [0, 10, 20])
+    let fingerprint = try #require(sent.first).fingerprint
+    let answers: [(wanted: UInt64, next: [UInt64])] = [
+      (10, [30]), (10, []), (30, [40, 50]), (0, [0, 10, 20]), (60, [60, 70, 80]), (90, [90]), (95, []),
+      (96, []),
+    ]
+    for answer in answers {
+      network.packets = []
+      network.say(
+        .installSnapshotReply(.wants(fingerprint: fingerprint, offset: answer.wanted)), from: 3, to: 1,
+        term: 2)
+      #expect(pieces(network).map(\.offset) == answer.next, "after \(answer.wanted)")
+    }
+    #expect(network.nodes[0].status.peers[1].replication == .snapshot(sent: 95, bytes: 95))
+  }
+
+  @Test(
+    "pieces behind one that is still being stored are taken in order, and what it fails with is the end of all"
+  )
+  func piecesInARow() throws {
+    var network = try cluster(options: smallChunks)
+    network.snapshot(0, bytes: 40)
+    var sent: [InstallSnapshot] = []
+    network.run(ticks: 10) { message in
+      guard case .installSnapshot(let piece) = message.body else { return true }
+      sent.append(piece)
+      return false
+    }
+    #expect(sent.map(\.offset) == [0, 10, 20, 30])
+    let configuration = network.nodes[0].configuration(at: LogIndex(7))
+    var outputs = Outputs()
+    func give(_ number: Int) {
+      let message = Message(
+        from: NodeID(1), to: NodeID(3), term: Term(2), body: .installSnapshot(sent[number]))
+      network.nodes[2].step(message, configuration: configuration, into: &outputs)
+    }
+    for number in [0, 2, 1, 1, 2] { give(number) }
+    #expect(outputs.chunks.map(\.offset) == [0, 10, 20], "one that leaves a gap waits to be sent again")
+    #expect(outputs.messages.isEmpty, "nothing is acknowledged before it is stored")
+    let fingerprint = sent[0].fingerprint
+    network.nodes[2].didStoreChunk(fingerprint: fingerprint, through: 10, into: &outputs)
+    #expect(network.nodes[2].status.receivedSnapshotBytes == 10)
+    network.nodes[2].didFailToStore(fingerprint: fingerprint, into: &outputs)
+    network.nodes[2].didFailToStore(fingerprint: fingerprint, into: &outputs)
+    let answers = outputs.messages.compactMap { message -> UInt64? in
+      guard case .installSnapshotReply(.wants(_, let offset)) = message.body else { return nil }
+      return offset
+    }
+    #expect(answers == [10, 0])
+    #expect(network.nodes[2].status.receivedSnapshotBytes == nil)
+  }
+}
