@@ -63,6 +63,37 @@ extension EndToEnd {
       }
     }
 
+    @Test(
+      "found no second cluster with one that comes back, though each is the only peer that the other was given"
+    )
+    func secondFounding() async throws {
+      let folder = try TemporaryFolder()
+      defer { folder.remove() }
+      var nodes: [NodeProcess] = []
+      defer {
+        for node in nodes { node.send(SIGKILL) }
+        for node in nodes { _ = try? node.process.awaitEnd() }
+      }
+      for number in 0..<4 {
+        nodes.append(
+          try NodeProcess(
+            at: try Port(), peers: nodes.first.map { [$0.address] } ?? [],
+            options: ["--volume", "\(folder.path)/\(number)"] + (number == 0 ? ["--leave-on-stop"] : [])))
+        try awaitVoters(nodes)
+      }
+      let gone = nodes.removeFirst()
+      try gone.insist(on: Request.put("first", "1"))
+      try gone.end(by: SIGTERM)
+      try awaitVoters(nodes)
+      try nodes[0].end(by: SIGKILL)
+      let new = try NodeProcess(
+        at: gone.port, peers: [nodes[0].address], options: ["--volume", "\(folder.path)/new"])
+      nodes.append(new)
+      try nodes[0].startAgain()
+      try awaitVoters(nodes)
+      #expect(try new.insist(on: Request.get("first")).value == "1")
+    }
+
     @Test("are refused by name when a durable member owns their address")
     func wipedVolume() async throws {
       let folder = try TemporaryFolder()

@@ -89,4 +89,62 @@ struct SnapshotWindowTests {
     #expect(answers == [10, 0])
     #expect(network.nodes[2].status.receivedSnapshotBytes == nil)
   }
+
+  @Test(
+    "what is not acknowledged is sent again piece by piece, and ever more slowly, until there is an answer")
+  func patience() throws {
+    var options = smallChunks
+    options.snapshotInflightChunksMax = 3
+    var network = try cluster(options: options)
+    network.snapshot(0, bytes: 95)
+    var sent: [(tick: Int, offset: UInt64)] = []
+    func run(_ ticks: Range<Int>) {
+      for tick in ticks {
+        network.run(ticks: 1) { message in
+          guard case .installSnapshot(let piece) = message.body else { return true }
+          sent.append((tick, piece.offset))
+          return false
+        }
+      }
+    }
+    run(0..<400)
+    #expect(sent.map(\.offset) == [0, 10, 20, 0, 0, 0])
+    let pauses = zip(sent.dropFirst(3), sent.dropFirst(2)).map { $0.tick - $1.tick }
+    for (pause, expected) in zip(pauses, [50, 100, 200]) {
+      // The peer is heard at heartbeats.
+      #expect((expected...expected + 2 * options.heartbeatTicks).contains(pause), "\(pauses)")
+    }
+    sent = []
+    let fingerprint = try #require(network.nodes[0].status.snapshot).fingerprint
+    network.say(
+      .installSnapshotReply(.wants(fingerprint: fingerprint, offset: 10)), from: 3, to: 1, term: 2)
+    run(0..<70)
+    #expect(sent.map(\.offset) == [10, 20, 30, 10])
+  }
+
+  @Test("pieces of no bytes are not stored, but for the one of a snapshot that has none")
+  func emptyPieces() throws {
+    for bytes in [0, 40] as [UInt64] {
+      var network = try cluster(options: smallChunks)
+      network.snapshot(0, bytes: bytes)
+      var first: InstallSnapshot?
+      network.run(ticks: 10) { message in
+        guard case .installSnapshot(let piece) = message.body else { return true }
+        first = first ?? piece
+        return false
+      }
+      let configuration = network.nodes[0].configuration(at: LogIndex(7))
+      var outputs = Outputs()
+      var piece = try #require(first)
+      func give() {
+        let message = Message(from: NodeID(1), to: NodeID(3), term: Term(2), body: .installSnapshot(piece))
+        network.nodes[2].step(message, configuration: configuration, into: &outputs)
+      }
+      give()
+      piece.offset = piece.end
+      piece.count = 0
+      for _ in 0..<3 { give() }
+      #expect(outputs.chunks.count == 1)
+    }
+  }
 }

@@ -75,6 +75,17 @@ struct FoundingTests {
     #expect(founding.decide() == .join([.init(node: NodeID(2), address: "b:1")]))
   }
 
+  @Test("a node that was in a cluster before is no founder to others, whatever peers it was started with")
+  func rememberingIsNoFounder() {
+    let back = Founding(own: member(1, "a:1"), peers: ["d:1"], mustJoin: true)
+    #expect(back.announced.isEmpty)
+    for (own, other) in [("d:1", "a:1"), ("a:1", "d:1")] {
+      var fresh = Founding(own: member(2, own), peers: [other])
+      #expect(fresh.met(identity(1, other, founders: back.announced), at: other) == nil)
+      #expect(fresh.decide() == .wait(for: [other]))
+    }
+  }
+
   @Test("what founders are told survives the wire")
   func foundedRoundTrip() throws {
     let founded = Founded(

@@ -66,6 +66,23 @@ struct SnapshotPacingTests {
     #expect(offsets(of: 3) == [500])
   }
 
+  @Test("a peer whose pieces are added again has its turn all the same")
+  func turns() throws {
+    var pacing = SnapshotPacing(bytesPerSecond: 100_000, tickMilliseconds: 10)
+    for offset in 0..<20 as Range<UInt64> { pacing.add(try piece(to: 2, offset: offset * 1_000)) }
+    var served: [UInt64] = []
+    for tick in 1_000..<1_010 as Range<UInt64> {
+      repeat {
+        for offset in 0..<3 as Range<UInt64> { pacing.add(try piece(to: 3, offset: offset * 1_000)) }
+        guard let next = pacing.next(at: Ticks(tick)) else { break }
+        served.append(next.to.rawValue)
+      } while true
+    }
+    #expect(served.count >= 10)
+    let share = served.count { $0 == 3 }
+    #expect(abs(served.count - 2 * share) <= 1, "\(served)")
+  }
+
   @Test("without a limit everything goes at once")
   func unlimited() throws {
     var pacing = SnapshotPacing(bytesPerSecond: nil, tickMilliseconds: 10)

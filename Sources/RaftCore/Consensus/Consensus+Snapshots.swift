@@ -9,7 +9,10 @@ extension Consensus {
     var acknowledged: UInt64 = 0
     /// Where the piece begins that goes next: those from ``acknowledged`` to here are under way.
     var next: UInt64 = 0
-    var sentAt: Ticks
+    /// When something was sent last, or acknowledged.
+    var lastProgress: Ticks
+    /// How often something was sent again since the last acknowledgement.
+    var retries = 0
   }
 
   /// A snapshot that a leader sends to this node.
@@ -20,13 +23,18 @@ extension Consensus {
     var taken: UInt64 = 0
     /// How much of it the driver has stored; nil before the first piece is.
     var stored: UInt64?
+    /// Whether the driver was given a piece; a snapshot of no bytes has one, too.
+    var hasBegun = false
     var isComplete: Bool { stored == snapshot.bytes }
     var isStoring: Bool { stored ?? 0 < taken }
 
-    /// Whether another piece may wait for the disk. Pieces from a leader come in a window, which it chooses; its memory
-    /// must not be this node's to fill.
-    func hasRoom(for request: InstallSnapshot) -> Bool {
-      !isStoring || request.end - (stored ?? 0) <= Self.waitingBytesMax
+    /// Whether a piece is what comes next, and may wait for the disk. Pieces from a leader come in a window, which it
+    /// chooses; its memory must not be this node's to fill, nor with pieces of no bytes.
+    func takes(_ request: InstallSnapshot) -> Bool {
+      guard request.offset == taken, request.count > 0 || (snapshot.bytes == 0 && !hasBegun) else {
+        return false
+      }
+      return !isStoring || request.end - (stored ?? 0) <= Self.waitingBytesMax
     }
 
     private static let waitingBytesMax: UInt64 = 64 << 20
@@ -63,7 +71,7 @@ extension Consensus {
       return progress.modify(position) { $0.needSnapshot() }
     }
     progress.modify(position) { $0.receiveSnapshot() }
-    snapshotsUnderWay.append(OutgoingSnapshot(peer: peer, snapshot: snapshot, sentAt: now))
+    snapshotsUnderWay.append(OutgoingSnapshot(peer: peer, snapshot: snapshot, lastProgress: now))
     outputs.trace(.snapshotStarted(to: peer, last: snapshot.last))
     sendPiece(snapshotsUnderWay.count - 1, into: &outputs)
     fillWindow(snapshotsUnderWay.count - 1, into: &outputs)
@@ -73,7 +81,7 @@ extension Consensus {
     let sending = snapshotsUnderWay[position]
     let left = sending.snapshot.bytes - sending.next
     let count = UInt32(min(left, UInt64(options.snapshotChunkBytes)))
-    snapshotsUnderWay[position].sentAt = now
+    snapshotsUnderWay[position].lastProgress = now
     snapshotsUnderWay[position].next += UInt64(count)
     send(
       .installSnapshot(InstallSnapshot(of: sending.snapshot, offset: sending.next, count: count)),
@@ -97,17 +105,23 @@ extension Consensus {
       if let snapshot, snapshot.last.index >= log.base.index { startSnapshot(to: position, into: &outputs) }
       return
     }
-    guard now >= snapshotsUnderWay[sending].sentAt + options.snapshotRetryTicks else { return }
+    // Ever more slowly, and one piece alone. Counter-example: the way is so slow that a window takes longer than a retry. If
+    // all of it were sent again each time, copies would fill the way, and the snapshot would never arrive.
+    let patience =
+      options.snapshotRetryTicks << min(snapshotsUnderWay[sending].retries, Self.retryDoublingsMax)
+    guard now >= snapshotsUnderWay[sending].lastProgress + patience else { return }
     // While the peer was away the log may have been compacted beyond what the snapshot holds.
     if snapshotsUnderWay[sending].snapshot.last.index < log.base.index {
       startSnapshot(to: position, into: &outputs)
     } else {
+      snapshotsUnderWay[sending].retries += 1
       snapshotsUnderWay[sending].next = snapshotsUnderWay[sending].acknowledged
-      // At least one, even if there is nothing left: the peer may have all of it, and wait to be asked to install it.
+      // Even if there is nothing left: the peer may have all of it, and wait to be asked to install it.
       sendPiece(sending, into: &outputs)
-      fillWindow(sending, into: &outputs)
     }
   }
+
+  private static var retryDoublingsMax: Int { 4 }
 
   /// The peer needs no snapshot any more.
   mutating func endSnapshot(to peer: NodeID, into outputs: inout Outputs) {
@@ -136,6 +150,8 @@ extension Consensus {
       let isElsewhere =
         offset < snapshotsUnderWay[sending].acknowledged || offset > snapshotsUnderWay[sending].next
       snapshotsUnderWay[sending].acknowledged = offset
+      snapshotsUnderWay[sending].lastProgress = now
+      snapshotsUnderWay[sending].retries = 0
       if isElsewhere { snapshotsUnderWay[sending].next = offset }
       fillWindow(sending, into: &outputs)
     case .covered(let index):
@@ -188,7 +204,7 @@ extension Consensus {
     }
     guard var receiving = incoming else { return }
     if receiving.isComplete { return install(snapshot, for: leader, into: &outputs) }
-    guard request.offset == receiving.taken, receiving.hasRoom(for: request) else {
+    guard receiving.takes(request) else {
       // While something is being stored, the answer to that tells the leader how to go on.
       if receiving.isStoring { return }
       return sendOnceDurable(
@@ -196,6 +212,7 @@ extension Consensus {
         to: leader, after: .hardState, into: &outputs)
     }
     receiving.taken = request.end
+    receiving.hasBegun = true
     incoming = receiving
     outputs.store(request)
   }

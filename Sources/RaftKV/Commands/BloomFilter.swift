@@ -133,20 +133,12 @@ package struct BloomFilter: Hashable, Sendable {
     return (first, ByteHash.hash(element, seed: first) | 1)
   }
 
-  /// Lets every bit depend on all bits (the finalizer of SplitMix64).
-  private static func mixed(_ number: UInt64) -> UInt64 {
-    var mixed = number
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
-  }
-
   private func bit(
     _ number: UInt64, of hashes: (first: UInt64, step: UInt64), in part: Part
   ) -> (offset: Int, mask: UInt8, isSet: Bool) {
     // Mixed once more. Counter-example to taking the sums as they are: in a part of 1,600 bits there are few different
     // steps, so elements share whole rows of bits more often than an error rate of 0.05 % allows.
-    let index = Self.mixed(hashes.first &+ number &* hashes.step) % part.bitCount
+    let index = RandomSource.mix(hashes.first &+ number &* hashes.step) % part.bitCount
     let (offset, mask) = (part.bits + Int(index / 8), UInt8(1) << UInt8(index % 8))
     return (offset, mask, bytes[offset] & mask != 0)
   }

@@ -1,25 +1,27 @@
 import RaftCore
 
 /// What is known of a command before it runs.
-public struct CommandInfo: Sendable {
+public final class CommandInfo: Sendable {
   /// The name in lower case; that of a subcommand with its parent's before it, as in `object|encoding`.
-  public var name: String
+  public let name: String
   /// How many arguments it takes, with the name; the least number, negated, if it may take more.
-  public var arity: Int
+  public let arity: Int
   /// What clients are told of it.
-  public var flags: [String]
+  public let flags: [String]
   /// Which argument is the first key; 0 if none is.
-  public var firstKey: Int
+  public let firstKey: Int
   /// Which argument is the last key; counted from behind, -1 being the last argument, if it is negative.
-  public var lastKey: Int
+  public let lastKey: Int
   /// How far keys are apart.
-  public var step: Int
+  public let step: Int
+  /// Whether it may change data.
+  public let isWrite: Bool
   /// Whether it is run by the layer that holds the connections.
-  public var isConnection: Bool
+  public let isConnection: Bool
   /// The commands that the second word chooses from.
-  public var subcommands: [CommandInfo]
+  public let subcommands: [CommandInfo]
   /// What runs it, if it works on data.
-  var body: Body?
+  let body: Body?
 
   /// What runs a command, by the family that it belongs to.
   enum Body: Hashable, Sendable {
@@ -38,6 +40,7 @@ public struct CommandInfo: Sendable {
     self.name = name
     self.arity = arity
     self.flags = flags.split(separator: " ").map(String.init)
+    isWrite = self.flags.contains("write")
     firstKey = keys.first
     lastKey = keys.last
     step = keys.step
@@ -45,9 +48,6 @@ public struct CommandInfo: Sendable {
     self.subcommands = subcommands
     body = isConnection ? nil : Body(name)
   }
-
-  /// Whether it may change data.
-  public var isWrite: Bool { flags.contains("write") }
 
   /// Whether it can take that many arguments, counted with the name.
   public func accepts(argumentCount: Int) -> Bool {

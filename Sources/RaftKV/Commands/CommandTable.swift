@@ -21,11 +21,25 @@ public enum CommandTable {
     (strings + keys + expiries + bits + hyperLogLogs + bloomFilters + connections)
     .sorted { $0.name < $1.name }
 
-  private static let byName = Dictionary(uniqueKeysWithValues: all.map { (Bytes($0.name.utf8), $0) })
+  private static let byName = Dictionary(
+    uniqueKeysWithValues: all.compactMap { info in PackedName(Bytes(info.name.utf8)).map { ($0, info) } })
 
   /// The command with that name, in any case; nil if there is none.
-  public static func find(_ name: Bytes) -> CommandInfo? {
-    byName[name.map { (0x41...0x5A).contains($0) ? $0 + 0x20 : $0 }]
+  public static func find(_ name: Bytes) -> CommandInfo? { PackedName(name).flatMap { byName[$0] } }
+
+  /// A name in lower case in two numbers: every request looks for one, and needs no memory for that.
+  private struct PackedName: Hashable {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+
+    /// No command has a longer name, nor one with a byte 0.
+    init?(_ name: Bytes) {
+      guard name.count <= 16, !name.contains(0) else { return nil }
+      for byte in name {
+        high = high << 8 | low >> 56
+        low = low << 8 | UInt64((0x41...0x5A).contains(byte) ? byte + 0x20 : byte)
+      }
+    }
   }
 
   /// What is answered to a command that there is not.

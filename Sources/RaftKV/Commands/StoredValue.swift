@@ -37,7 +37,9 @@ public struct StoredValue: Hashable, Sendable {
   public var encoded: Bytes {
     var bytes: Bytes = []
     bytes.reserveCapacity(payload.count + 19)
-    bytes += [Self.format, kind.rawValue, expiry == nil ? 0 : Self.expiryFlag]
+    bytes.append(Self.format)
+    bytes.append(kind.rawValue)
+    bytes.append(expiry == nil ? 0 : Self.expiryFlag)
     bytes.append(littleEndian: version)
     if let expiry { bytes.append(littleEndian: expiry) }
     bytes += payload

@@ -49,9 +49,9 @@ extension CommandInfo {
   var readsWholeValues: Bool {
     switch body {
     case .bit, .hyperLogLog, .bloomFilter: true
-    case .string(let command): [.append, .setrange, .getrange, .substr, .strlen].contains(command)
-    case .key(let command): [.copy, .rename, .renamenx].contains(command)
-    case .expiry, nil: false
+    case .string(.append), .string(.setrange), .string(.getrange), .string(.substr), .string(.strlen): true
+    case .key(.copy), .key(.rename), .key(.renamenx): true
+    case .string, .key, .expiry, nil: false
     }
   }
 }

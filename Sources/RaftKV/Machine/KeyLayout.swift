@@ -52,13 +52,16 @@ public enum KeyLayout {
   private static func prefix(namespace: Bytes, capacity: Int) -> Bytes {
     var prefix: Bytes = []
     prefix.reserveCapacity(namespace.count + capacity + 8)
-    prefix += [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: group >> $0) }
+    for shift in stride(from: 24 as UInt32, through: 0, by: -8) {
+      prefix.append(UInt8(truncatingIfNeeded: group >> shift))
+    }
     prefix.append(userTable)
     for byte in namespace {
       prefix.append(byte)
       if byte == 0 { prefix.append(0xFF) }
     }
-    prefix += [0x00, 0x01]
+    prefix.append(0x00)
+    prefix.append(0x01)
     return prefix
   }
 }

@@ -118,8 +118,8 @@ package struct RESPConnection: Sendable {
     guard left.isEmpty else { return begin(.read(left)) }
     var group = Group()
     while !isClosing, writer.bytes.count < options.outputBytesMax, let request = takeRequest() {
-      if queue == nil, let call = dataCall(request), let info = CommandTable.find(request[0]) {
-        guard group.takes(call, info.isWrite, options) else {
+      if queue == nil, let (call, isWrite) = dataCall(request) {
+        guard group.takes(call, isWrite, options) else {
           held = request
           break
         }
@@ -188,10 +188,10 @@ package struct RESPConnection: Sendable {
   }
 
   /// A command on data that may run; nil if it is another one, or has a fault that shows at once.
-  private func dataCall(_ request: [Bytes]) -> KeyValueCall? {
+  private func dataCall(_ request: [Bytes]) -> (call: KeyValueCall, isWrite: Bool)? {
     guard let info = CommandTable.find(request[0]), !info.isConnection, fault(of: request, info) == nil
     else { return nil }
-    return KeyValueCall(namespace: session.namespace, arguments: request)
+    return (KeyValueCall(namespace: session.namespace, arguments: request), info.isWrite)
   }
 
   /// What is wrong with a request, whatever the data is.
@@ -216,11 +216,15 @@ package struct RESPConnection: Sendable {
 
   /// How long a request makes a string at least that may say so in a few bytes.
   private static func lengthAsked(_ request: [Bytes], _ info: CommandInfo) -> Int? {
-    guard info.name == "setrange" || info.name == "setbit", let offset = NumberText.integer(request[2]),
-      offset >= 0
-    else { return nil }
-    if info.name == "setbit" { return Int(offset / 8) + 1 }
-    return request[3].isEmpty ? nil : Int(min(offset, 1 << 40)) + request[3].count
+    switch info.body {
+    case .bit(.setbit):
+      guard let offset = NumberText.integer(request[2]), offset >= 0 else { return nil }
+      return Int(offset / 8) + 1
+    case .string(.setrange):
+      guard let offset = NumberText.integer(request[2]), offset >= 0, !request[3].isEmpty else { return nil }
+      return Int(min(offset, 1 << 40)) + request[3].count
+    default: return nil
+    }
   }
 
   // MARK: - Answers

@@ -10,6 +10,10 @@ struct DiskWork: Sendable {
   var waiting: [DiskWorkItem] = []
   /// Payload bytes that were applied since the last snapshot of this process.
   var bytesSinceSnapshot = 0
+  /// Whether the store is at a piece of a snapshot that is received.
+  var isReceiving = false
+  /// Whether what comes of that does not matter any more.
+  var isReceptionOver = false
   /// Whether a snapshot is being taken.
   var isSaving = false
   /// How far the state had come when that was begun, at least: the log behind it is what follows the snapshot.
@@ -66,7 +70,9 @@ extension DriverCore {
   /// The next work for the store besides writes; nil if there is none.
   mutating func takeWork() -> DiskWorkItem? {
     guard !disk.waiting.isEmpty else { return nil }
-    return disk.waiting.removeFirst()
+    let work = disk.waiting.removeFirst()
+    if case .receive = work { disk.isReceiving = true }
+    return work
   }
 
   /// Whether everybody who may need a snapshot can do something with the files of a database.
@@ -104,6 +110,10 @@ extension DriverCore {
   }
 
   mutating func didReceive(_ piece: InstallSnapshot, isSound: Bool) {
+    disk.isReceiving = false
+    let isOver = disk.isReceptionOver
+    disk.isReceptionOver = false
+    if isOver { return }
     if isSound {
       node.didStoreChunk(fingerprint: piece.fingerprint, through: piece.end, into: &outputs)
     } else {
@@ -150,12 +160,20 @@ extension DriverCore {
   /// Takes note of pieces of snapshots that came in, and of those that are not wanted any more. To be called after every
   /// input that can bring some: only then is it known which bytes belong to a piece.
   mutating func collectPieces(_ bytes: Bytes = []) {
-    for snapshot in outputs.discardedSnapshots[discardsSeen...] {
-      disk.waiting.append(.discard(fingerprint: snapshot.fingerprint))
-    }
+    for snapshot in outputs.discardedSnapshots[discardsSeen...] { discard(snapshot) }
     for piece in outputs.chunks[piecesSeen...] { disk.waiting.append(.receive(piece, bytes)) }
     discardsSeen = outputs.discardedSnapshots.count
     piecesSeen = outputs.chunks.count
+  }
+
+  /// Pieces that wait are not stored any more, and what comes of the one that is being stored counts for nothing: the same
+  /// snapshot may be begun anew before that is known.
+  private mutating func discard(_ snapshot: Snapshot) {
+    disk.waiting.removeAll { work in
+      if case .receive(let piece, _) = work { piece.fingerprint == snapshot.fingerprint } else { false }
+    }
+    if disk.isReceiving { disk.isReceptionOver = true }
+    disk.waiting.append(.discard(fingerprint: snapshot.fingerprint))
   }
 
   // MARK: - When

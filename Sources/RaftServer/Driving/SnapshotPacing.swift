@@ -10,6 +10,8 @@ struct SnapshotPacing: Sendable {
   private let tickMilliseconds: UInt64
   /// Pieces that wait, in order; those for one peer follow one another.
   private(set) var waiting: [Message] = []
+  /// Who got the piece that went last: peers take turns.
+  private var servedLast: NodeID?
   /// When the pieces that went are paid for, in microseconds.
   private var paidAt: UInt64 = 0
 
@@ -36,14 +38,29 @@ struct SnapshotPacing: Sendable {
 
   /// The next piece that may go now; nil if there is none.
   mutating func next(at now: Ticks) -> Message? {
-    guard let piece = waiting.first else { return nil }
-    guard let bytesPerSecond, case .installSnapshot(let content) = piece.body else {
-      return waiting.removeFirst()
-    }
+    guard let position = nextInTurn else { return nil }
+    let piece = waiting[position]
+    guard let bytesPerSecond, case .installSnapshot(let content) = piece.body else { return take(position) }
     let microseconds = now.rawValue * tickMilliseconds * 1_000
     guard paidAt <= microseconds else { return nil }
     let idleSince = microseconds - min(microseconds, Self.slackMicroseconds)
     paidAt = max(paidAt, idleSince) + UInt64(content.count) * 1_000_000 / bytesPerSecond
-    return waiting.removeFirst()
+    return take(position)
+  }
+
+  /// The first piece for the peer whose turn it is.
+  ///
+  /// Counter-example to the order in which pieces were added: one peer has a whole window waiting, so that the other one's
+  /// pieces are added again before it is their turn, behind the next window, and so on.
+  private var nextInTurn: Int? {
+    let peers = waiting.map(\.to)
+    let others = peers.filter { peer in servedLast.map { peer > $0 } ?? true }
+    guard let peer = others.min() ?? peers.min() else { return nil }
+    return waiting.firstIndex { $0.to == peer }
+  }
+
+  private mutating func take(_ position: Int) -> Message {
+    servedLast = waiting[position].to
+    return waiting.remove(at: position)
   }
 }

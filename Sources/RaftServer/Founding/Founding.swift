@@ -45,6 +45,14 @@ struct Founding: Sendable {
     founders = sorted
   }
 
+  /// What the node tells of ``founders``: nothing, if it founds no cluster.
+  ///
+  /// Counter-example to telling them all the same: A joined a cluster by way of D, which has left it since. A is killed, and
+  /// started again by the same command; it looks for the other members, which its hint names. At that moment somebody starts a
+  /// new, empty D with A as its only peer. Both name the same two addresses. If D took A for a fresh node, it would found a
+  /// second cluster of the two, and A would take writes there that the first cluster never hears of.
+  var announced: [String] { mustJoin ? [] : founders }
+
   /// Addresses of all others.
   var peerAddresses: [String] { founders.filter { $0 != own.address } }
 
@@ -53,7 +61,8 @@ struct Founding: Sendable {
     peers.removeAll { $0.address == address }
     let place = peers.firstIndex { $0.address > address } ?? peers.count
     peers.insert(Peer(identity: identity, address: address), at: place)
-    return identity.cluster == nil && identity.founders != founders ? identity.founders : nil
+    guard identity.cluster == nil, !identity.founders.isEmpty, !mustJoin else { return nil }
+    return identity.founders != founders ? identity.founders : nil
   }
 
   /// The connection to a peer broke: it is no longer present.

@@ -50,7 +50,8 @@ package struct Applier<Machine: StateMachine>: Sendable {
     case .configuration: return .configured
     case .payload(let bytes):
       do {
-        return try run(try CommandEnvelope(decoding: bytes), at: entry.id.index)
+        var reader = ByteReader(bytes)
+        return try run(try CommandEnvelope(headerFrom: &reader), &reader, at: entry.id.index)
       } catch {
         return .unreadable("\(error)")
       }
@@ -60,8 +61,10 @@ package struct Applier<Machine: StateMachine>: Sendable {
   /// Asks the state machine as it is.
   func read(_ query: Machine.Query) -> Machine.Answer { machine.read(query, at: last.index) }
 
-  private mutating func run(_ envelope: CommandEnvelope, at index: LogIndex) throws(MalformedBytes) -> Effect
-  {
+  /// Does what an entry says, of which `reader` has what follows the header.
+  private mutating func run(
+    _ envelope: CommandEnvelope, _ reader: inout ByteReader, at index: LogIndex
+  ) throws(MalformedBytes) -> Effect {
     time = max(time, envelope.leaderTime)
     switch envelope.kind {
     case .openSession:
@@ -71,7 +74,8 @@ package struct Applier<Machine: StateMachine>: Sendable {
       sessions.close(envelope.session.session)
       return .closed
     case .command:
-      let command = try Machine.Command(decoding: envelope.operation)
+      let command = try Machine.Command(from: &reader)
+      try reader.expectEnd()
       switch sessions.judge(envelope.session, at: index) {
       case .expired: return .sessionExpired
       case .answer(let outcome): return .repeated(outcome)

@@ -49,6 +49,12 @@ package struct CommandEnvelope: Sendable {
 
   package init(decoding bytes: Bytes) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
+    try self.init(headerFrom: &reader)
+    operation = try reader.readRaw(reader.remaining)
+  }
+
+  /// Reads everything before the operation, which is what is left for `reader` then.
+  init(headerFrom reader: inout ByteReader) throws(MalformedBytes) {
     let format = try reader.readUInt8()
     guard format == Self.format else {
       throw MalformedBytes("command format \(format), this version reads \(Self.format)", offset: 0)
@@ -59,7 +65,7 @@ package struct CommandEnvelope: Sendable {
     self.kind = kind
     leaderTime = try reader.readUInt64()
     session = try SessionStamp(from: &reader)
-    operation = try reader.readRaw(reader.remaining)
+    operation = []
   }
 }
 

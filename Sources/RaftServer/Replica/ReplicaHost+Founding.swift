@@ -98,6 +98,11 @@ extension ReplicaHost {
 
   func receiveFounded(_ frame: Frame) {
     guard let founding else { return }
+    guard !founding.mustJoin else {
+      return report(
+        .violation(
+          from: frame.header.sender.description, reason: "a founding, and this node was in a cluster before"))
+    }
     do {
       let founded = try Founded(decoding: frame.body)
       guard founded.configuration.member(identity.node) == founding.own else {

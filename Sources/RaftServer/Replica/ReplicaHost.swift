@@ -85,7 +85,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
         own: Member(id: node, address: address, store: opened.kind), peers: peers,
         mustJoin: !remembered.isEmpty)
       self.founding = founding
-      founders = founding.founders
+      founders = founding.announced
     }
     identity = LocalIdentity(
       node: node, boot: self.random.next(),

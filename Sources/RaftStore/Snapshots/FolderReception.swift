@@ -85,7 +85,7 @@ final class FolderReception: @unchecked Sendable {
 
   /// What was received, when all of it is there and sound; durable.
   func finish(fingerprint: UInt64) throws(StoreError) -> SnapshotFolder? {
-    guard let list, position == list.files.count else { return nil }
+    guard let list, position == list.files.count, !isTaken else { return nil }
     for file in written { try file.sync() }
     written = []
     try VolumeFolder.syncFolder(path)

@@ -23,7 +23,7 @@ public final class DispatchTransport: Transport, @unchecked Sendable {
   public private(set) var identity: LocalIdentity?
 
   private let dialer: StreamDialer
-  private var random: SplitMix64
+  private var random: RandomSource
   private var listener: StreamListener?
   /// Sorted by address: whom is dialed first does not depend on anything else.
   private var addresses: [String] = []
@@ -49,7 +49,7 @@ public final class DispatchTransport: Transport, @unchecked Sendable {
     self.loop = loop
     self.options = options
     clientConnectionsMax = options.clientConnectionsMax
-    random = SplitMix64(seed: seed)
+    random = RandomSource(seed: seed)
     dialer = StreamDialer(loop: loop, options: options)
   }
 

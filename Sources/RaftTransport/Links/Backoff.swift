@@ -1,3 +1,5 @@
+import RaftCore
+
 /// How long to wait before the next attempt: doubled each time up to a limit, and drawn at random between
 /// half of it and all of it, so that nodes that lost each other at the same instant do not dial at the same
 /// instant.
@@ -7,7 +9,7 @@ public struct Backoff: Sendable {
   /// The longest delay, in milliseconds.
   public let millisecondsMax: UInt64
   private var ceiling: UInt64
-  private var random: SplitMix64
+  private var random: RandomSource
 
   /// Starts with the shortest delay. The same seed draws the same delays.
   public init(millisecondsMin: UInt64, millisecondsMax: UInt64, seed: UInt64) {
@@ -17,7 +19,7 @@ public struct Backoff: Sendable {
     self.millisecondsMin = millisecondsMin
     self.millisecondsMax = millisecondsMax
     ceiling = millisecondsMin
-    random = SplitMix64(seed: seed)
+    random = RandomSource(seed: seed)
   }
 
   /// Draws the delay before the next attempt, in milliseconds.
@@ -39,21 +41,5 @@ public struct Backoff: Sendable {
   private mutating func draw(below limit: UInt64) -> UInt64 {
     let half = limit / 2
     return limit - random.next() % (half + 1)
-  }
-}
-
-/// The generator of Steele, Lea and Flood (2014), with 64 bits of state: enough for jitter, the same on
-/// every machine.
-struct SplitMix64: Sendable {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
