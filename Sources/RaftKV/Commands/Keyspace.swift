@@ -144,8 +144,9 @@ extension Keyspace {
 extension Keyspace {
   /// The earliest expiry there is, passed or not.
   ///
-  /// - Complexity: O(log n).
+  /// - Complexity: O(log n); O(1) if nothing is known to expire.
   public var nextExpiry: UInt64? {
+    guard nothingExpiresBefore < .max else { return nil }
     var earliest: UInt64?
     let range = KeyLayout.expiries
     backend.scan(from: range.lower, to: range.upper) { key, _ in

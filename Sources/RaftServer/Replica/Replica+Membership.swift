@@ -131,7 +131,7 @@ extension ReplicaHost {
   }
 
   var obstacleToLeading: MembershipError? {
-    guard let node = driver?.node, !isStopped else { return .failed(.notExecuted(.notReady)) }
+    guard let node = running?.driver.node, !isStopped else { return .failed(.notExecuted(.notReady)) }
     if node.isLeader { return nil }
     return .notLeader(address: node.leader.flatMap { node.configuration.member($0)?.address })
   }

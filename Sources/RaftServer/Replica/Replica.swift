@@ -316,7 +316,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
   }
 
   /// Whether the replica leads. To be asked on ``loop``.
-  public var isLeader: Bool { host.driver?.node.isLeader ?? false }
+  public var isLeader: Bool { host.running?.driver.node.isLeader ?? false }
 
   /// What the replica knows of itself and its cluster. To be asked on ``loop``.
   public var currentStatus: ReplicaStatus { host.status }

@@ -50,7 +50,7 @@ extension ReplicaHost {
   func leave(then done: @escaping @Sendable () -> Void) {
     loop.preconditionOnLoop()
     guard departure == nil, !isDraining, !isStopped else { return stopGracefully(then: done) }
-    guard let node = driver?.node, node.configuration.member(identity.node) != nil else {
+    guard let node = running?.driver.node, node.configuration.member(identity.node) != nil else {
       return stopGracefully(then: done)
     }
     guard node.configuration.voters != [identity.node] else {
@@ -68,7 +68,7 @@ extension ReplicaHost {
       self.departure = nil
       return stopGracefully(then: departure.done)
     }
-    if let node = driver?.node {
+    if let node = running?.driver.node {
       if node.isLeader {
         if let obstacle = begin([.remove(identity.node)]) { self.departure?.obstacle = "\(obstacle)" }
       } else if let leader = node.leader {
@@ -92,7 +92,7 @@ extension ReplicaHost {
 
   /// A member wants to be removed. It asks again until it is, so a refusal needs no answer.
   func receiveLeave(_ frame: Frame) {
-    guard driver?.node.isLeader == true else { return }
+    guard running?.driver.node.isLeader == true else { return }
     begin([.remove(frame.header.sender)])
   }
 
@@ -108,7 +108,7 @@ extension ReplicaHost {
   }
 
   private func removeAbsent(for limit: UInt64) {
-    guard departure == nil, let status = driver?.node.status, status.role == .leader else { return }
+    guard departure == nil, let status = running?.driver.node.status, status.role == .leader else { return }
     let configuration = status.configuration
     guard !configuration.isJoint, isCommitted(configuration) else { return }
     let now = moment.ticks
@@ -139,7 +139,7 @@ extension ReplicaHost {
   /// A node has dialed this one. If it is a member at another address than everybody believes, or none any more, it has
   /// to be dialed before it can be answered.
   func noticeCaller(_ peer: RemotePeer) {
-    guard let node = driver?.node, peer.cluster == identity.cluster, peer.node != identity.node else {
+    guard let node = running?.driver.node, peer.cluster == identity.cluster, peer.node != identity.node else {
       return
     }
     let now = loop.milliseconds
@@ -153,7 +153,7 @@ extension ReplicaHost {
 
   /// A connection to a node stands.
   func meet(_ peer: RemotePeer) {
-    guard let node = driver?.node, peer.cluster == identity.cluster else { return }
+    guard let node = running?.driver.node, peer.cluster == identity.cluster else { return }
     if let member = node.configuration.member(peer.node) {
       if member.address != peer.address { updateMoved() }
     } else if let committed = committedConfiguration, committed.configuration.member(peer.node) == nil,
@@ -166,7 +166,7 @@ extension ReplicaHost {
   /// Writes down where members are that have moved, this node among them, if it leads. That the leader has dialed the
   /// address and the member answered there is the proof.
   func updateMoved() {
-    guard let node = driver?.node, node.isLeader, departure == nil else { return }
+    guard let node = running?.driver.node, node.isLeader, departure == nil else { return }
     let configuration = node.configuration
     guard !configuration.isJoint, isCommitted(configuration) else { return }
     var changes: [ConfigurationChange] = []
@@ -197,7 +197,7 @@ extension ReplicaHost {
 
   /// Who leads may have changed, or have got to know of somebody who has moved.
   func noticeLeader() {
-    guard let node = driver?.node else { return }
+    guard let node = running?.driver.node else { return }
     let isLost = node.leader == nil
     if isLost != around.isLost {
       around.isLost = isLost
@@ -207,7 +207,7 @@ extension ReplicaHost {
   }
 
   private var committedConfiguration: IndexedConfiguration? {
-    guard let node = driver?.node else { return nil }
+    guard let node = running?.driver.node else { return nil }
     return node.configuration(at: node.commitIndex)
   }
 
@@ -217,7 +217,7 @@ extension ReplicaHost {
   func receiveRemoved(_ frame: Frame) {
     do throws(MalformedBytes) {
       let notice = try RemovedNotice(decoding: frame.body)
-      guard let node = driver?.node, !around.isJoining, around.wasMember,
+      guard let node = running?.driver.node, !around.isJoining, around.wasMember,
         let known = node.configuration(at: node.lastEntry.index), known.index <= notice.index
       else { return }
       around.wasMember = false

@@ -87,7 +87,7 @@ extension ReplicaHost {
   /// Takes a copy of the state, and holds it.
   func holdSnapshot(then handler: @escaping HeldSnapshots.TakenHandler) {
     loop.preconditionOnLoop()
-    guard !isDraining, let driver, let cluster = identity.cluster else {
+    guard !isDraining, let driver = running?.driver, let cluster = identity.cluster else {
       return handler(.failure(.notExecuted(isStopped || isDraining ? .stopping : .notReady)))
     }
     guard !held.isFull, let (applier, view, configuration) = driver.copy() else {

@@ -60,16 +60,17 @@ extension ReplicaHost {
     in cluster: ClusterID, _ state: RecoveredState<Bytes>, keepsLogBehindSnapshot: Bool
   ) {
     do {
-      driver = try Driver(
-        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: first,
-        recovered: state, keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options,
-        seed: random.next(), now: moment)
+      running = Running(
+        try Driver(
+          id: identity.node, boot: identity.boot, address: address, blank: blank, applier: first,
+          recovered: state, keepsLogBehindSnapshot: keepsLogBehindSnapshot, options: options,
+          seed: random.next(), now: moment))
     } catch {
       return fail(.corrupt("\(error)"))
     }
     first = nil
     founding = nil
-    let members = driver?.node.configuration.members.map(\.address) ?? []
+    let members = running?.driver.node.configuration.members.map(\.address) ?? []
     report(
       around.isJoining
         ? .joined(cluster: cluster, members: members) : .founded(cluster: cluster, members: members))

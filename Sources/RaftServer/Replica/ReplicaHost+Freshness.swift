@@ -6,7 +6,9 @@ import RaftTransport
 extension ReplicaHost {
   /// Tells whoever waits for it that entries were applied, or a snapshot was installed. Comes after the answers.
   func noticeApplied() {
-    guard let whenApplied, let applied = driver?.applier.last.index, applied != noticedIndex else { return }
+    guard let whenApplied, let applied = running?.driver.applier.last.index, applied != noticedIndex else {
+      return
+    }
     noticedIndex = applied
     whenApplied()
   }
@@ -17,7 +19,7 @@ extension ReplicaHost {
   /// stopped before it looked. Only a question that was answered does, and its time is the one at which it was asked.
   var ageMilliseconds: UInt64? {
     loop.preconditionOnLoop()
-    guard let asked = driver?.currentAsOf else { return nil }
+    guard let asked = running?.driver.currentAsOf else { return nil }
     let instant = asked.rawValue * UInt64(options.tickMilliseconds)
     return loop.milliseconds - min(instant, loop.milliseconds)
   }
@@ -48,5 +50,5 @@ extension Replica {
   public var proposalTime: UInt64 { host.withDriver { $0.proposalTime } ?? 0 }
 
   /// Whether the members, as this replica knows them, are to use lease reads. To be asked on ``loop``.
-  public var usesLeaseReads: Bool { host.driver?.node.configuration.usesLeaseReads ?? false }
+  public var usesLeaseReads: Bool { host.running?.driver.node.configuration.usesLeaseReads ?? false }
 }

@@ -9,7 +9,7 @@ extension ReplicaHost {
   func refreshPeers() {
     let now = loop.milliseconds
     var addresses = founding?.peerAddresses ?? []
-    addresses += driver?.node.configuration.members.map(\.address) ?? []
+    addresses += running?.driver.node.configuration.members.map(\.address) ?? []
     addresses += around.newcomers.addresses(now: now)
     around.leaving.removeAll { $0.until <= now }
     addresses += around.leaving.map(\.address)
@@ -21,8 +21,8 @@ extension ReplicaHost {
       addresses += around.callers.filter { $0.cluster == cluster }.map(\.address)
     }
     // Where the others were at the first start may be where they are again, if this node has no better idea.
-    if driver != nil, around.isLost { addresses += around.given }
-    if driver == nil || around.isJoining {
+    if running != nil, around.isLost { addresses += around.given }
+    if running == nil || around.isJoining {
       addresses += around.remembered + [around.leaderAddress].compactMap { $0 }
     }
     transport.setPeers(addresses)
@@ -30,7 +30,7 @@ extension ReplicaHost {
 
   /// Acts on a configuration that is new in the log.
   func noticeConfiguration() {
-    guard let configuration = driver?.node.configuration else { return }
+    guard let configuration = running?.driver.node.configuration else { return }
     if configuration != around.seen {
       let gone = (around.seen?.members ?? []).filter { configuration.member($0.id) == nil }
       let until = loop.milliseconds + Neighbourhood.farewellMilliseconds
@@ -64,7 +64,7 @@ extension ReplicaHost {
   }
 
   func isCommitted(_ configuration: Configuration) -> Bool {
-    guard let node = driver?.node else { return false }
+    guard let node = running?.driver.node else { return false }
     return node.configuration(at: node.commitIndex)?.configuration == configuration
   }
 
@@ -72,13 +72,14 @@ extension ReplicaHost {
 
   /// Asks somebody who should know, and again after a while.
   func askToJoin() {
-    guard !isStopped, driver == nil || around.isJoining else { return }
+    guard !isStopped, running == nil || around.isJoining else { return }
     defer {
       joinTimer?.cancel()
       joinTimer = loop.schedule(after: Neighbourhood.askMilliseconds) { [weak self] in self?.askToJoin() }
     }
-    let configuration = driver?.node.configuration
-    let leader = driver?.node.leader.flatMap { configuration?.member($0)?.address } ?? around.leaderAddress
+    let configuration = running?.driver.node.configuration
+    let leader =
+      running?.driver.node.leader.flatMap { configuration?.member($0)?.address } ?? around.leaderAddress
     let members = around.linked.filter { $0.cluster != nil }
     guard !members.isEmpty else { return }
     around.attempts += 1
@@ -104,7 +105,7 @@ extension ReplicaHost {
         around.joinObstacle = nil
         enter(cluster, configuration)
       case .ask(let address):
-        guard driver == nil || around.isJoining, address != self.address, (try? Endpoint(address)) != nil
+        guard running == nil || around.isJoining, address != self.address, (try? Endpoint(address)) != nil
         else { return }
         around.leaderAddress = address
         refreshPeers()
@@ -148,7 +149,7 @@ extension ReplicaHost {
   // MARK: - The member that is asked
 
   func receiveJoin(_ frame: Frame) {
-    guard driver != nil else { return }
+    guard running != nil else { return }
     do throws(MalformedBytes) {
       let newcomer = try JoinRequest(decoding: frame.body).member
       guard newcomer.id == frame.header.sender, (try? Endpoint(newcomer.address)) != nil else {
@@ -179,7 +180,7 @@ extension ReplicaHost {
   }
 
   private func reply(to newcomer: Member) -> JoinReply? {
-    guard let node = driver?.node, let cluster = identity.cluster else { return nil }
+    guard let node = running?.driver.node, let cluster = identity.cluster else { return nil }
     guard node.isLeader else {
       guard let leader = node.leader.flatMap({ node.configuration.member($0) }) else {
         return .wait(reason: "no leader is known")

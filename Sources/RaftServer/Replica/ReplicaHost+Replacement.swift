@@ -11,7 +11,7 @@ extension ReplicaHost {
   ) {
     loop.preconditionOnLoop()
     if let obstacle = obstacleToLeading { return handler(.failure(obstacle)) }
-    guard let configuration = driver?.node.configuration, configuration.member(old) != nil else {
+    guard let configuration = running?.driver.node.configuration, configuration.member(old) != nil else {
       return handler(.failure(.unknownMember))
     }
     around.replace(old, at: place, now: loop.milliseconds)
@@ -66,7 +66,7 @@ extension ReplicaHost {
   func receiveLastWords(_ frame: Frame) {
     do throws(MalformedBytes) {
       let words = try LastWords(decoding: frame.body)
-      guard driver?.node.configuration.member(frame.header.sender) != nil else { return }
+      guard running?.driver.node.configuration.member(frame.header.sender) != nil else { return }
       around.stops(frame.header.sender, words, now: loop.milliseconds)
     } catch {
       report(.violation(from: frame.header.sender.description, reason: error.description))

@@ -73,10 +73,11 @@ extension ReplicaHost {
     loop.preconditionOnLoop()
     guard let recovered = opened.recovered, let cluster = opened.identity.cluster else { return }
     do {
-      driver = try Driver(
-        id: identity.node, boot: identity.boot, address: address, blank: blank, applier: opened.applier,
-        recovered: recovered, keepsLogBehindSnapshot: opened.keepsLogBehindSnapshot, options: options,
-        seed: random.next(), now: moment)
+      running = Running(
+        try Driver(
+          id: identity.node, boot: identity.boot, address: address, blank: blank, applier: opened.applier,
+          recovered: recovered, keepsLogBehindSnapshot: opened.keepsLogBehindSnapshot, options: options,
+          seed: random.next(), now: moment))
     } catch {
       return fail(.corrupt("\(error)"))
     }
@@ -91,7 +92,7 @@ extension ReplicaHost {
     let through = max(recovered.commitIndex, applied)
     replay = Replay(
       through: through, entries: applied.distance(to: through), beganAt: start, reportedAt: loop.milliseconds)
-    let members = driver?.node.configuration.members.map(\.address) ?? []
+    let members = running?.driver.node.configuration.members.map(\.address) ?? []
     report(.resumed(cluster: cluster, members: members, applied: applied, through: through))
     around.resumed()
     noticeConfiguration()
@@ -101,7 +102,7 @@ extension ReplicaHost {
 
   /// Says how far it is, once in a second, and when it is done.
   func reportReplay() {
-    guard let replay, let applied = driver?.applier.last.index else { return }
+    guard let replay, let applied = running?.driver.applier.last.index else { return }
     let now = loop.milliseconds
     if applied >= replay.through {
       report(.recovered(entries: replay.entries, milliseconds: now - replay.beganAt))
@@ -116,13 +117,13 @@ extension ReplicaHost {
 
   /// Carries out the next task on the loop. Returns whether there was one.
   func performDiskTask() throws(StoreError) -> Bool {
-    guard let task = driver?.takeDiskTask(isDetached: false) else { return false }
+    guard let task = running?.driver.takeDiskTask(isDetached: false) else { return false }
     guard !task.isBulk else {
       beginBulk(task)
       return true
     }
     let result = try disk.perform(task)
-    driver?.didComplete(result)
+    running?.driver.didComplete(result)
     return true
   }
 
@@ -132,7 +133,7 @@ extension ReplicaHost {
   }
 
   private func beginNextTask() -> Bool {
-    guard let task = driver?.takeDiskTask(isDetached: true) else { return false }
+    guard let task = running?.driver.takeDiskTask(isDetached: true) else { return false }
     guard !task.isBulk else {
       beginBulk(task)
       return true
@@ -155,10 +156,10 @@ extension ReplicaHost {
   }
 
   private func didPerform(_ result: consuming Result<DiskResult<Machine>, StoreError>) {
-    guard driver != nil else { return Self.abandon(result) }
-    driver?.advance(to: moment)
+    guard running != nil else { return Self.abandon(result) }
+    running?.driver.advance(to: moment)
     switch consume result {
-    case .success(let result): driver?.didComplete(result)
+    case .success(let result): running?.driver.didComplete(result)
     case .failure(let error): return fail(error)
     }
     flush()

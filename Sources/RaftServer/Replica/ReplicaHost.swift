@@ -4,6 +4,14 @@ import RaftCore
 import RaftStore
 import RaftTransport
 
+/// A driver at a place of its own, where it is used in place. Counter-example: of an optional driver, Swift makes a copy to
+/// look at a part of it, with a reference counted up and down for each of its parts; for every request.
+final class Running<Machine: StateMachine> {
+  var driver: Driver<Machine>
+
+  init(_ driver: Driver<Machine>) { self.driver = driver }
+}
+
 /// The thin shell around one ``Driver``: sockets, the clock, the store, and the callers who wait. It decides nothing.
 ///
 /// `@unchecked Sendable` because everything in it is used on its event loop alone; every way in checks that.
@@ -38,7 +46,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   var founding: Founding?
   /// Whether its founding is being made durable.
   var isFounding = false
-  var driver: Driver<Machine>?
+  var running: Running<Machine>?
   var founded: Founded?
   private(set) var isStopped = false
   /// Whether it is stopping: what is under way is finished, and nothing new is taken.
@@ -144,8 +152,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   func readStale(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
     loop.preconditionOnLoop()
     // While the log is applied again the state is older than what the node has shown before.
-    guard let driver, replay == nil else { return .failure(.notExecuted(reasonNotRunning)) }
-    return driver.ask(query)
+    guard let running, replay == nil else { return .failure(.notExecuted(reasonNotRunning)) }
+    return running.driver.ask(query)
   }
 
   /// Why no request is taken now. One that joins could answer a read only once it has caught up, however long that takes,
@@ -160,15 +168,15 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   var status: ReplicaStatus {
     loop.preconditionOnLoop()
     var status =
-      driver?.status
+      running?.driver.status
       ?? ReplicaStatus(
         id: identity.node, clusterID: nil, address: address, role: .learner, term: .zero, leaderAddress: nil,
         commitIndex: .zero, appliedIndex: .zero, store: identity.store, members: [])
-    status.clusterID = driver == nil ? nil : identity.cluster
+    status.clusterID = running == nil ? nil : identity.cluster
     status.store = identity.store
     status.version = options.version
     if case .wait(let awaited)? = founding?.decide() { status.awaited = awaited }
-    if driver == nil || around.isJoining { status.joinObstacle = around.joinObstacle }
+    if running == nil || around.isJoining { status.joinObstacle = around.joinObstacle }
     for position in status.members.indices {
       status.members[position].lastWords = around.lastWords(
         of: status.members[position].id, now: loop.milliseconds)
@@ -189,10 +197,10 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   /// Runs one input of the driver: the time first, then the input; a flush follows once the loop's other events that
   /// are already there have had their turn, so that they share one batch.
   func withDriver<Result>(_ input: (inout Driver<Machine>) -> Result) -> Result? {
-    guard driver != nil else { return nil }
-    driver?.advance(to: moment)
+    guard let running else { return nil }
+    running.driver.advance(to: moment)
     scheduleFlush()
-    return driver?.run(input)
+    return running.driver.run(input)
   }
 
   func scheduleFlush() {
@@ -206,8 +214,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   }
 
   func flush() {
-    guard driver != nil else { return }
-    driver?.advance(to: moment)
+    guard running != nil else { return }
+    running?.driver.advance(to: moment)
     guard var hasMore = flushDriver() else { return }
     // Appends leave before the leader's own write, and so in parallel with it.
     sendAll()
@@ -225,31 +233,31 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
       }
     }
     if hasMore { scheduleFlush() }
-    if let deadline = driver?.nextDeadline { schedule(at: deadline) }
+    if let deadline = running?.driver.nextDeadline { schedule(at: deadline) }
     noticeConfiguration()
     reportReplay()
-    for event in driver?.effects.takeEvents() ?? [] { report(event) }
-    for completion in driver?.takeCompletions() ?? [] { finish(completion) }
+    for event in running?.driver.effects.takeEvents() ?? [] { report(event) }
+    for completion in running?.driver.takeCompletions() ?? [] { finish(completion) }
     noticeApplied()
   }
 
   /// Has the driver do what is to be done. Returns whether there is more; nil if the replica had to stop, because the state
   /// of the machine cannot be relied on: nothing that may rest on it leaves the node.
   private func flushDriver() -> Bool? {
-    let hasMore = driver?.flush() ?? false
-    guard let failure = driver?.failure else { return hasMore }
-    driver?.disown()
+    let hasMore = running?.driver.flush() ?? false
+    guard let failure = running?.driver.failure else { return hasMore }
+    running?.driver.disown()
     fail(failure)
     return nil
   }
 
   func sendAll() {
-    guard let outboxes = driver?.effects.takeOutboxes() else { return }
+    guard let outboxes = running?.driver.effects.takeOutboxes() else { return }
     for outbox in outboxes where outbox.writer.count > 0 {
       // A frame that cannot be sent is lost, as on any network: Raft repeats, and forwards have deadlines.
       _ = transport.send(outbox.writer.bytes, to: outbox.peer, class: outbox.trafficClass)
     }
-    driver?.effects.reuse(outboxes)
+    running?.driver.effects.reuse(outboxes)
   }
 
   private func finish(_ completion: Completion<Machine>) {
@@ -271,7 +279,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     timer = loop.schedule(at: instant) { [weak self] in
       guard let self else { return }
       timerDeadline = .max
-      if driver == nil { proceedWithFounding() } else { flush() }
+      if running == nil { proceedWithFounding() } else { flush() }
     }
   }
 
@@ -296,7 +304,9 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   private func drain(until deadline: UInt64, then done: @escaping @Sendable () -> Void) {
     flush()
-    guard let driver, driver.node.isTransferring || driver.hasRequests, loop.milliseconds < deadline else {
+    guard let driver = running?.driver, driver.node.isTransferring || driver.hasRequests,
+      loop.milliseconds < deadline
+    else {
       if !isStopped { sayLastWords(LastWords(isFailure: false, reason: "it was told to")) }
       return stop(then: done)
     }
@@ -315,12 +325,12 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     absenceTimer?.cancel()
     heldTimer?.cancel()
     departure?.timer?.cancel()
-    driver?.endAll()
+    running?.driver.endAll()
     sendAll()
-    let completions = driver?.takeCompletions() ?? []
+    let completions = running?.driver.takeCompletions() ?? []
     // Nothing of a state that failed, or lies on a disk that did, is worth keeping: the log has it.
-    let state = isFailing ? nil : driver?.applier.state
-    driver = nil
+    let state = isFailing ? nil : running?.driver.applier.state
+    running = nil
     first = nil
     founding = nil
     for completion in completions { finish(completion) }

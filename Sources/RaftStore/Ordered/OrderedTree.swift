@@ -218,7 +218,7 @@ private func makeUnique<Value>(_ node: inout OrderedTree<Value>.Node) {
 }
 
 /// Compares as unsigned bytes, a prefix before what it begins: negative, 0 or positive.
-private func compare(_ left: Bytes, _ right: Bytes) -> Int {
+func compare(_ left: Bytes, _ right: Bytes) -> Int {
   let order = left.withUnsafeBytes { left in
     right.withUnsafeBytes { right in
       guard let first = left.baseAddress, let second = right.baseAddress else { return 0 }

@@ -124,7 +124,7 @@ public final class MachineState: @unchecked Sendable {
   /// The state as it is, which later changes do not touch; nil if the device has failed.
   package func view() -> MachineStateView? {
     attempt { device throws(StoreError) in try device.view() }
-      .map { MachineStateView($0, below: layers) }
+      .map { MachineStateView($0, below: layers()) }
   }
 
   /// Whether the files of the device can be a snapshot.
@@ -151,8 +151,12 @@ public final class MachineState: @unchecked Sendable {
 
   // MARK: - The device
 
-  /// The newest one first.
-  private var layers: [StateChanges] { sealed.map { [recent, $0] } ?? [recent] }
+  /// All changes, arranged, the newest ones first.
+  private func layers() -> [StateChanges] {
+    recent.arrange()
+    sealed?.arrange()
+    return sealed.map { [recent, $0] } ?? [recent]
+  }
 
   private func value(of key: Bytes) -> Bytes? {
     if let change = recent[key] { return change }
@@ -161,6 +165,7 @@ public final class MachineState: @unchecked Sendable {
   }
 
   private func scanStored(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes) -> Bool) {
+    let layers = layers()
     attempt { device throws(StoreError) in
       try LayeredScan.run(layers, over: .device(device), from: lower, to: upper, visit)
     }

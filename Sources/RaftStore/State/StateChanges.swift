@@ -1,36 +1,74 @@
 import RaftCore
 
-/// Changes of a state that its device does not hold yet, in the order of their keys; nil stands for a key that was removed.
+/// Changes of a state that its device does not hold yet; nil stands for a key that was removed.
+///
+/// A key is found by its hash: nearly all that is done with a state is to look a key up, and to set it. Their order is made
+/// up for when somebody asks for it.
 struct StateChanges: Sendable {
-  private(set) var tree = OrderedTree<Bytes?>()
+  /// Keys and what has become of them, in the order of their first change.
+  private var pairs: [(key: Bytes, value: Bytes?)] = []
+  /// Where in ``pairs`` a key stands. Nobody goes through it: its own order is another one in every process.
+  private var places: [HashedKey: Int] = [:]
+  /// The places of the first ``orderedCount`` pairs, by key.
+  private var order = OrderedTree<Int>()
+  private var orderedCount = 0
   /// About how much memory they take.
   private(set) var bytes = 0
 
-  /// What a pair takes besides its bytes: two arrays, and its places in a node of the tree.
-  private static let pairBytes = 128
+  /// What a pair takes besides its bytes: two arrays, and its places.
+  private static let pairBytes = 144
 
-  var isEmpty: Bool { tree.count == 0 }
+  /// A key that is hashed, and compared, as a whole and not byte by byte.
+  private struct HashedKey: Hashable, Sendable {
+    let bytes: Bytes
+
+    func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+
+    static func == (one: Self, other: Self) -> Bool { compare(one.bytes, other.bytes) == 0 }
+  }
+
+  var isEmpty: Bool { pairs.isEmpty }
 
   /// Notes a change, in the place of an earlier one of the same key.
   mutating func set(_ value: Bytes?, for key: Bytes) {
-    if let former = tree.insert(value, for: key) {
-      bytes += (value?.count ?? 0) - (former?.count ?? 0)
+    if let place = places[HashedKey(bytes: key)] {
+      bytes += (value?.count ?? 0) - (pairs[place].value?.count ?? 0)
+      pairs[place].value = value
     } else {
       bytes += key.count + (value?.count ?? 0) + Self.pairBytes
+      places[HashedKey(bytes: key)] = pairs.count
+      pairs.append((key, value))
     }
   }
 
   /// What has become of `key`: nil if nothing has, and nil inside if it was removed.
-  subscript(key: Bytes) -> Bytes?? { tree.count > 0 ? tree[key] : nil }
+  subscript(key: Bytes) -> Bytes?? {
+    guard !pairs.isEmpty, let place = places[HashedKey(bytes: key)] else { return nil }
+    return .some(pairs[place].value)
+  }
 
   /// All of them, to be made at once.
   var batch: WriteBatch {
     var batch = WriteBatch()
-    tree.scan(from: [], to: nil) { key, value in
+    for (key, value) in pairs {
       if let value { batch.put(value, for: key) } else { batch.delete(key) }
-      return true
     }
     return batch
+  }
+
+  /// Brings the order up to date, before ``scan(from:to:_:)``.
+  mutating func arrange() {
+    while orderedCount < pairs.count {
+      order.insert(orderedCount, for: pairs[orderedCount].key)
+      orderedCount += 1
+    }
+  }
+
+  /// Visits the changes of keys with `lower <= key < upper` in ascending order, until `visit` returns false; to be called
+  /// when they are arranged.
+  func scan(from lower: Bytes, to upper: Bytes?, _ visit: (Bytes, Bytes?) -> Bool) {
+    precondition(orderedCount == pairs.count, "changes are arranged before they are gone through")
+    order.scan(from: lower, to: upper) { key, place in visit(key, pairs[place].value) }
   }
 }
 
@@ -38,7 +76,7 @@ struct StateChanges: Sendable {
 struct LayeredScan {
   /// Goes through one layer, some changes at a time, so that a scan that ends early costs little.
   private struct Cursor {
-    private let tree: OrderedTree<Bytes?>
+    private let all: StateChanges
     private let upper: Bytes?
     private var from: Bytes
     private var isOver = false
@@ -47,7 +85,7 @@ struct LayeredScan {
     private var portion = 8
 
     init(_ changes: StateChanges, from lower: Bytes, to upper: Bytes?) {
-      tree = changes.tree
+      all = changes
       self.upper = upper
       from = lower
       fill()
@@ -67,7 +105,7 @@ struct LayeredScan {
       position = 0
       let wanted = portion
       portion = min(2 * portion, 1_024)
-      tree.scan(from: from, to: upper) { key, value in
+      all.scan(from: from, to: upper) { key, value in
         changes.append((key, value))
         return changes.count < wanted
       }
@@ -93,7 +131,7 @@ struct LayeredScan {
   }
 
   /// Visits the pairs with `lower <= key < upper` in ascending order, until `visit` returns false; `layers` are given the
-  /// newest one first.
+  /// newest one first, and are arranged.
   static func run(
     _ layers: [StateChanges], over base: Base, from lower: Bytes, to upper: Bytes?,
     _ visit: (Bytes, Bytes) -> Bool
