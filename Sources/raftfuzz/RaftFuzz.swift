@@ -54,8 +54,7 @@ struct RaftFuzz: ParsableCommand {
     for number in 0..<blocks {
       let block = from + number
       note(block)
-      // A block takes milliseconds; one that hangs ends the process.
-      alarm(120)
+      limitProcessorTime(seconds: 60)
       var random = FuzzRandom(seed: seed &* 0x1_0000_0001 &+ UInt64(block))
       var target = Target()
       for _ in 0..<min(1_000, count - number * 1_000) {
@@ -78,13 +77,21 @@ struct RaftFuzz: ParsableCommand {
             + "\(bytes / (number + 1) / 1_000) bytes each, \(Memory.resident >> 20) MiB resident")
       }
     }
-    alarm(0)
+    limitProcessorTime(seconds: 0)
     let resident = Memory.resident
     print("\(parser): seed \(seed), \(count) inputs, peak \(Memory.peak >> 20) MiB, no crash, no hang")
     guard resident < early + (256 << 20) else {
       print("memory has grown from \(early >> 20) to \(resident >> 20) MiB")
       throw ExitCode(1)
     }
+  }
+
+  /// A block takes a part of a second; one that hangs ends the process. By the time on a processor: on a machine that is busy
+  /// with something else, a block may have to wait for minutes.
+  private func limitProcessorTime(seconds: Int) {
+    var timer = itimerval()
+    timer.it_value.tv_sec = seconds
+    _ = setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
   }
 
   private func note(_ block: Int) {

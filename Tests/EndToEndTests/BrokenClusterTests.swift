@@ -97,6 +97,54 @@ extension EndToEnd {
       #expect(try nodes[1].insist(on: Request.put("after", "1")).isSuccess)
     }
 
+    @Test(
+      "one is cut off from the others, and answers whoever asks: whom it does not reach, and that it serves nobody",
+      .enabled("networks can be made") { SeparateHosts.isPossible }, arguments: [false, true])
+    func partitioned(isLeaderCutOff: Bool) async throws {
+      let hosts = try SeparateHosts(3)
+      defer { hosts.remove() }
+      let addresses = (0..<3).map { "\(hosts.address($0)):5000" }
+      let processes = try (0..<3).map { number in
+        try hosts.start(
+          try BuiltProduct.path("raftnode"),
+          [
+            "--ip", addresses[number], "--peers",
+            addresses.filter { $0 != addresses[number] }.joined(separator: ","),
+          ],
+          on: number)
+      }
+      defer { for process in processes { process.send(SIGKILL) } }
+      func report(_ asked: Int) throws -> EndedCommand {
+        try EndedCommand(["status", "--ip", addresses[asked]])
+      }
+      try eventually("it is well") {
+        try report(0).output.hasSuffix("Everything is well.\n") ? () : nil
+      }
+      let leader = try #require(
+        (0..<3).first { number in
+          let answer = try? SocketClient(to: 5000, of: hosts.host(number), patience: 5).ask(Request.status)
+          let status = answer.flatMap { try? NodeStatus($0) }
+          return status?.role == "leader"
+        })
+      let lost = isLeaderCutOff ? leader : (leader + 1) % 3
+      hosts.setCut(lost, true)
+      let other = (lost + 1) % 3
+      try eventually("the others say who is cut off", within: 60) {
+        let report = try report(other)
+        return report.end == .exited(1) && report.output.contains("! \(addresses[lost]) does not reach")
+          && report.output.contains("it is cut off from the majority, and its clients are refused")
+          && report.output.contains("Look at the network and the firewalls between them") ? () : nil
+      }
+      // Also if the one that is cut off is asked, which may know nobody else by now.
+      let asked = try report(lost)
+      #expect(asked.end == .exited(1))
+      #expect(asked.output.contains("it is cut off from the majority"), "\(asked.output)")
+      hosts.setCut(lost, false)
+      try eventually("it is well again", within: 60) {
+        try report(lost).output.hasSuffix("Everything is well.\n") ? () : nil
+      }
+    }
+
     @Test("one is of another cluster; one still waits for others; one does not speak as a node")
     func strangers() async throws {
       try await withCluster(of: 3, store: .database) { cluster in

@@ -40,7 +40,7 @@ package struct RESPConnection: Sendable {
     case answered(Reply, version: Int)
   }
 
-  let options: RESPOptions
+  package let options: RESPOptions
   let id: UInt64
   private var parser: RESPParser
   var writer = RESPWriter()
@@ -63,7 +63,7 @@ package struct RESPConnection: Sendable {
 
   // A transaction.
   var queue: [[Bytes]]?
-  var queuedBytes = 0
+  package internal(set) var queuedBytes = 0
   var isAborted = false
   var watched: [WatchedKey] = []
 
