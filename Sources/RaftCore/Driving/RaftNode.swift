@@ -295,7 +295,8 @@ public struct RaftNode<Payload: Sendable>: Sendable {
   /// The driver has stored a piece that ``Outputs/chunks`` named, up to `offset`; if it was the last one, the driver has
   /// also verified the whole. The next piece is asked for, or the next write installs the snapshot.
   ///
-  /// Storing need not be durable: after a crash the transfer begins again.
+  /// Pieces are stored, and reported, in their order. Of a snapshot in ``Outputs/discardedSnapshots`` nothing more is
+  /// reported. Storing need not be durable: after a crash the transfer begins again.
   @specialized(where Payload == Bytes)
   public mutating func didStoreChunk(fingerprint: UInt64, through offset: UInt64, into outputs: inout Outputs)
   {
