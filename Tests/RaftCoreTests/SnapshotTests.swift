@@ -7,32 +7,9 @@ struct SnapshotTests {
     Member(id: NodeID(id), address: "n\(id)", store: .durable)
   }
 
-  /// Three nodes of which node 3 has missed `entries` entries that the others have compacted away.
-  private func cluster(missing entries: Int = 5, options: RaftOptions = RaftOptions()) throws -> Network {
-    var network = try Network(3, options: options)
-    network.elect(0)
-    for number in 0..<entries {
-      try network.propose("e\(number)", at: 0)
-      network.deliver { $0.to != NodeID(3) }
-    }
-    return network
-  }
-
-  private var smallChunks: RaftOptions {
-    var options = RaftOptions()
-    options.snapshotChunkBytes = 10
-    return options
-  }
-
-  private func pieces(_ network: Network) -> [InstallSnapshot] {
-    network.packets.compactMap { packet in
-      if case .installSnapshot(let piece) = packet.message.body { piece } else { nil }
-    }
-  }
-
   @Test("a follower that needs what is compacted away gets the snapshot, and then the rest of the log (§5.3)")
   func catchesUp() throws {
-    var network = try cluster(options: smallChunks)
+    var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
     network.snapshot(0, bytes: 95)
     try network.propose("after", at: 0)
     network.run(ticks: 20)
@@ -47,7 +24,7 @@ struct SnapshotTests {
 
   @Test("the leader says that it wants a snapshot, and sends it as soon as there is one")
   func wantsSnapshot() throws {
-    var network = try cluster()
+    var network = try Network.thirdMisses()
     let index = network.nodes[0].appliedIndex
     network.input(0) { node, _ in node.compact(through: index) }
     network.run(ticks: 20)
@@ -76,7 +53,7 @@ struct SnapshotTests {
 
   @Test("a lost piece is sent again; doubled and delayed ones change nothing")
   func lossAndDuplication() throws {
-    var network = try cluster(options: smallChunks)
+    var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
     network.snapshot(0, bytes: 50)
     var seen = 0
     network.run(ticks: 20) { message in
@@ -102,7 +79,7 @@ struct SnapshotTests {
 
   @Test("a follower that was restarted in the middle gets the beginning again (scenario 67)")
   func restartedReceiver() throws {
-    var network = try cluster(options: smallChunks)
+    var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
     network.snapshot(0, bytes: 50)
     network.run(ticks: 6) { message in
       if case .installSnapshot(let piece) = message.body { piece.offset < 30 } else { true }
@@ -112,7 +89,7 @@ struct SnapshotTests {
     var state = RecoveredState<String>.founding(configuration)
     state.hardState = HardState(term: Term(2), votedFor: nil)
     network.nodes[2] = try RaftNode(
-      id: NodeID(3), recovered: state, options: smallChunks, seed: 5, now: network.clocks[2])
+      id: NodeID(3), recovered: state, options: RaftOptions.smallChunks, seed: 5, now: network.clocks[2])
     network.run(ticks: 120)
     #expect(network.storedChunks.map(\.offset) == [0, 10, 20, 0, 10, 20, 30, 40])
     #expect(network.nodes[2].appliedIndex == LogIndex(7))
@@ -122,7 +99,7 @@ struct SnapshotTests {
     "another leader with the same bytes goes on where the first one stopped; with other bytes it begins anew")
   func leaderChange() throws {
     for isSame in [true, false] {
-      var network = try cluster(options: smallChunks)
+      var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
       network.run(ticks: 6) { $0.to != NodeID(3) && $0.from != NodeID(3) }
       let configuration = try #require(network.nodes[0].configuration(at: LogIndex(7)))
       for position in 0...1 {
@@ -151,7 +128,7 @@ struct SnapshotTests {
     "until the installation is durable the old state stands: nothing is acknowledged, nothing is applied (scenario 66)"
   )
   func installationIsAWrite() throws {
-    var network = try cluster()
+    var network = try Network.thirdMisses()
     network.stalled = [2]
     network.snapshot(0)
     network.run(ticks: 20)
@@ -207,7 +184,7 @@ struct SnapshotTests {
 
   @Test("a second snapshot that comes before the first is durable takes its place (scenario 68)")
   func secondSnapshot() throws {
-    var network = try cluster()
+    var network = try Network.thirdMisses()
     network.stalled = [2]
     network.snapshot(0)
     network.run(ticks: 8)
@@ -230,7 +207,7 @@ struct SnapshotTests {
     "a snapshot of what is there already is refused, and one that contradicts what is committed is ignored (scenario 71)"
   )
   func staleSnapshots() throws {
-    var network = try cluster()
+    var network = try Network.thirdMisses()
     network.run(ticks: 10)
     let configuration = try #require(network.nodes[2].configuration(at: LogIndex(1)))
     network.packets = []
@@ -250,7 +227,7 @@ struct SnapshotTests {
 
   @Test("a snapshot whose last entry is in the log is not received: its entries are committed instead")
   func snapshotInTheLog() throws {
-    var network = try cluster(missing: 0)
+    var network = try Network.thirdMisses(0)
     try network.propose("a", at: 0)
     network.deliver { message in
       if case .commitNotice = message.body { message.to != NodeID(3) } else { true }
@@ -293,7 +270,7 @@ struct SnapshotTests {
 
   @Test("what a live follower's snapshot needs is not compacted; what a dead one needs is")
   func compactionWaits() throws {
-    var network = try cluster(options: smallChunks)
+    var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
     network.snapshot(0, bytes: 50)
     // The transfer is under way, and stands still, while the log grows.
     network.isStoringByHand = [2]
@@ -311,7 +288,7 @@ struct SnapshotTests {
 
   @Test("entries that the applier was given before a snapshot came do not take the state back (scenario 69)")
   func applierBehindSnapshot() throws {
-    var network = try cluster(missing: 3)
+    var network = try Network.thirdMisses(3)
     // Node 3 hands entries 1 and 2 to its applier, which is slow.
     var node = try RaftNode(
       id: NodeID(3), recovered: RecoveredState<String>.founding(network.nodes[0].configuration), seed: 1)
@@ -342,7 +319,7 @@ struct SnapshotTests {
     "a peer that has caught up by other means needs its snapshot no more, however late it says so (scenario 70)"
   )
   func lateAnswer() throws {
-    var network = try cluster(options: smallChunks)
+    var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
     network.snapshot(0, bytes: 50)
     network.run(ticks: 6) { message in
       if case .installSnapshot(let piece) = message.body { piece.offset < 20 } else { true }
@@ -360,7 +337,7 @@ struct SnapshotTests {
     "a crash between keeping a snapshot and trimming the log is no gap; a log that begins behind it is (scenario 72)"
   )
   func restartBesideSnapshot() throws {
-    var network = try cluster(missing: 3)
+    var network = try Network.thirdMisses(3)
     network.run(ticks: 10)
     let entries = Array(try #require(network.nodes[0].entries(after: .zero, through: LogIndex(5))))
     let configuration = try #require(network.nodes[0].configuration(at: LogIndex(4)))
@@ -387,7 +364,7 @@ struct SnapshotTests {
 
   @Test("what could not be stored, or does not verify, is transferred from the beginning")
   func failedStore() throws {
-    var network = try cluster(options: smallChunks)
+    var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
     network.isStoringByHand = [2]
     network.snapshot(0, bytes: 30)
     network.run(ticks: 6)
@@ -402,19 +379,19 @@ struct SnapshotTests {
 
   @Test("an answer to a snapshot that is over, or that nobody sends, is ignored")
   func strayAnswers() throws {
-    var network = try cluster()
+    var network = try Network.thirdMisses()
     network.run(ticks: 10)
     let replies: [InstallSnapshotReply] = [
       .wants(fingerprint: 9, offset: 5), .covered(through: LogIndex(1)), .covered(through: LogIndex(1 << 40)),
     ]
     for reply in replies { network.say(.installSnapshotReply(reply), from: 3, to: 1, term: 2) }
-    #expect(pieces(network).isEmpty)
+    #expect(network.pieces.isEmpty)
     #expect(network.nodes[0].status.peers[1].matchIndex == LogIndex(7))
   }
 
   @Test("pieces that lie outside their snapshot, or promise what cannot be, are ignored")
   func impossiblePieces() throws {
-    var network = try cluster()
+    var network = try Network.thirdMisses()
     let configuration = IndexedConfiguration(
       index: LogIndex(1), configuration: network.nodes[0].configuration)
     func piece(_ last: (UInt64, UInt64), bytes: UInt64, offset: UInt64, count: UInt32, at index: UInt64 = 1) {

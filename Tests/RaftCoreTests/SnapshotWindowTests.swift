@@ -3,41 +3,13 @@ import Testing
 
 @Suite("Thesis §5: pieces of a snapshot, several under way at once")
 struct SnapshotWindowTests {
-  /// Three nodes of which node 3 has missed `entries` entries that the others have compacted away.
-  private func cluster(missing entries: Int = 5, options: RaftOptions = RaftOptions()) throws -> Network {
-    var network = try Network(3, options: options)
-    network.elect(0)
-    for number in 0..<entries {
-      try network.propose("e\(number)", at: 0)
-      network.deliver { $0.to != NodeID(3) }
-    }
-    return network
-  }
-
-  private var smallChunks: RaftOptions {
-    var options = RaftOptions()
-    options.snapshotChunkBytes = 10
-    return options
-  }
-
-  private func pieces(_ network: Network) -> [InstallSnapshot] {
-    network.packets.compactMap { packet in
-      if case .installSnapshot(let piece) = packet.message.body { piece } else { nil }
-    }
-  }
-
   @Test("a few pieces are under way at once, no more; a peer that is elsewhere is followed there")
   func window() throws {
-    var options = smallChunks
+    var options = RaftOptions.smallChunks
     options.snapshotInflightChunksMax = 3
-    var network = try cluster(options: options)
+    var network = try Network.thirdMisses(options: options)
     network.snapshot(0, bytes: 95)
-    var sent: [InstallSnapshot] = []
-    network.run(ticks: 10) { message in
-      guard case .installSnapshot(let piece) = message.body else { return true }
-      sent.append(piece)
-      return false
-    }
+    let sent = network.losePieces(ticks: 10)
     #expect(sent.map(\.offset) == [0, 10, 20])
     let fingerprint = try #require(sent.first).fingerprint
     let answers: [(wanted: UInt64, next: [UInt64])] = [
@@ -49,7 +21,7 @@ struct SnapshotWindowTests {
       network.say(
         .installSnapshotReply(.wants(fingerprint: fingerprint, offset: answer.wanted)), from: 3, to: 1,
         term: 2)
-      #expect(pieces(network).map(\.offset) == answer.next, "after \(answer.wanted)")
+      #expect(network.pieces.map(\.offset) == answer.next, "after \(answer.wanted)")
     }
     #expect(network.nodes[0].status.peers[1].replication == .snapshot(sent: 95, bytes: 95))
   }
@@ -58,14 +30,9 @@ struct SnapshotWindowTests {
     "pieces behind one that is still being stored are taken in order, and what it fails with is the end of all"
   )
   func piecesInARow() throws {
-    var network = try cluster(options: smallChunks)
+    var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
     network.snapshot(0, bytes: 40)
-    var sent: [InstallSnapshot] = []
-    network.run(ticks: 10) { message in
-      guard case .installSnapshot(let piece) = message.body else { return true }
-      sent.append(piece)
-      return false
-    }
+    let sent = network.losePieces(ticks: 10)
     #expect(sent.map(\.offset) == [0, 10, 20, 30])
     let configuration = network.nodes[0].configuration(at: LogIndex(7))
     var outputs = Outputs()
@@ -93,19 +60,13 @@ struct SnapshotWindowTests {
   @Test(
     "what is not acknowledged is sent again piece by piece, and ever more slowly, until there is an answer")
   func patience() throws {
-    var options = smallChunks
+    var options = RaftOptions.smallChunks
     options.snapshotInflightChunksMax = 3
-    var network = try cluster(options: options)
+    var network = try Network.thirdMisses(options: options)
     network.snapshot(0, bytes: 95)
     var sent: [(tick: Int, offset: UInt64)] = []
     func run(_ ticks: Range<Int>) {
-      for tick in ticks {
-        network.run(ticks: 1) { message in
-          guard case .installSnapshot(let piece) = message.body else { return true }
-          sent.append((tick, piece.offset))
-          return false
-        }
-      }
+      for tick in ticks { sent += network.losePieces(ticks: 1).map { (tick, $0.offset) } }
     }
     run(0..<400)
     #expect(sent.map(\.offset) == [0, 10, 20, 0, 0, 0])
@@ -125,14 +86,9 @@ struct SnapshotWindowTests {
   @Test("pieces of no bytes are not stored, but for the one of a snapshot that has none")
   func emptyPieces() throws {
     for bytes in [0, 40] as [UInt64] {
-      var network = try cluster(options: smallChunks)
+      var network = try Network.thirdMisses(options: RaftOptions.smallChunks)
       network.snapshot(0, bytes: bytes)
-      var first: InstallSnapshot?
-      network.run(ticks: 10) { message in
-        guard case .installSnapshot(let piece) = message.body else { return true }
-        first = first ?? piece
-        return false
-      }
+      let first = network.losePieces(ticks: 10).first
       let configuration = network.nodes[0].configuration(at: LogIndex(7))
       var outputs = Outputs()
       var piece = try #require(first)
