@@ -103,16 +103,8 @@ extension EndToEnd {
     func partitioned(isLeaderCutOff: Bool) async throws {
       let hosts = try SeparateHosts(3)
       defer { hosts.remove() }
-      let addresses = (0..<3).map { "\(hosts.address($0)):5000" }
-      let processes = try (0..<3).map { number in
-        try hosts.start(
-          try BuiltProduct.path("raftnode"),
-          [
-            "--ip", addresses[number], "--peers",
-            addresses.filter { $0 != addresses[number] }.joined(separator: ","),
-          ],
-          on: number)
-      }
+      let addresses = hosts.addresses
+      let processes = try hosts.startNodes()
       defer { for process in processes { process.send(SIGKILL) } }
       func report(_ asked: Int) throws -> EndedCommand {
         try EndedCommand(["status", "--ip", addresses[asked]])

@@ -79,10 +79,7 @@ extension EndToEnd {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         var nodes: [NodeProcess] = []
-        defer {
-          for node in nodes { node.send(SIGKILL) }
-          for node in nodes { _ = try? node.process.awaitEnd() }
-        }
+        defer { nodes.kill() }
         let ports = try (0..<count).map { _ in try Port() }
         let addresses = ports.map(\.address)
         func volume(_ number: Int) -> [String] {

@@ -11,10 +11,7 @@ extension EndToEnd {
       let folder = try TemporaryFolder()
       defer { folder.remove() }
       var nodes: [NodeProcess] = []
-      defer {
-        for node in nodes { node.send(SIGKILL) }
-        for node in nodes { _ = try? node.process.awaitEnd() }
-      }
+      defer { nodes.kill() }
       for number in 0..<3 {
         let volume = "\(folder.path)/node-\(number)"
         nodes.append(
@@ -70,10 +67,7 @@ extension EndToEnd {
       let folder = try TemporaryFolder()
       defer { folder.remove() }
       var nodes: [NodeProcess] = []
-      defer {
-        for node in nodes { node.send(SIGKILL) }
-        for node in nodes { _ = try? node.process.awaitEnd() }
-      }
+      defer { nodes.kill() }
       for number in 0..<4 {
         nodes.append(
           try NodeProcess(

@@ -48,15 +48,8 @@ extension EndToEnd {
     func partitions() async throws {
       let hosts = try SeparateHosts(3)
       defer { hosts.remove() }
-      let addresses = (0..<3).map { "\(hosts.address($0)):5000" }
-      let processes = try (0..<3).map { number in
-        try hosts.start(
-          try BuiltProduct.path("raftnode"),
-          [
-            "--ip", addresses[number], "--peers",
-            addresses.filter { $0 != addresses[number] }.joined(separator: ","), "--request-timeout", "5",
-          ], on: number)
-      }
+      let addresses = hosts.addresses
+      let processes = try hosts.startNodes(["--request-timeout", "5"])
       let endpoints = (0..<3).map { MixedWorkload.Endpoint(host: hosts.host($0), port: 5000) }
       let workload = MixedWorkload(endpoints)
       _ = try Self.awaitLeader(endpoints, addresses, among: [0, 1, 2], after: -1)

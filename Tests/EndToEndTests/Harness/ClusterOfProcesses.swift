@@ -29,8 +29,7 @@ final class ClusterOfProcesses: Sendable {
 
   /// Ends all nodes, and removes what they have stored.
   func kill() {
-    for node in nodes { node.send(SIGKILL) }
-    for node in nodes { _ = try? node.process.awaitEnd() }
+    nodes.kill()
     folder.remove()
   }
 

@@ -166,3 +166,11 @@ private func printLogs(of cluster: ClusterOfProcesses) {
     print("--- \(node.address) logged:\n\(node.log.suffix(4_000))", terminator: "---\n")
   }
 }
+
+extension [NodeProcess] {
+  /// Ends all of them, and waits for that.
+  func kill() {
+    for node in self { node.send(SIGKILL) }
+    for node in self { _ = try? node.process.awaitEnd() }
+  }
+}

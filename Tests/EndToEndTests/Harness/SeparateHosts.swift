@@ -62,6 +62,18 @@ final class SeparateHosts: Sendable {
     try ChildProcess("ip", ["netns", "exec", name(number), program] + arguments)
   }
 
+  /// Where ``startNodes(_:)`` starts them.
+  var addresses: [String] { (0..<count).map { "\(address($0)):5000" } }
+
+  /// Starts a node on each, with the others as its peers.
+  func startNodes(_ options: [String] = []) throws -> [ChildProcess] {
+    try addresses.enumerated().map { number, address in
+      let peers = addresses.filter { $0 != address }.joined(separator: ",")
+      return try start(
+        try BuiltProduct.path("raftnode"), ["--ip", address, "--peers", peers] + options, on: number)
+    }
+  }
+
   /// The address of one of them.
   func address(_ number: Int) -> String { "\(network(number)).2" }
   func host(_ number: Int) -> UInt32 { 10 << 24 | 213 << 16 | UInt32(subnet + number) << 8 | 2 }
