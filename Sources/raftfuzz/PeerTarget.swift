@@ -86,7 +86,7 @@ extension PeerTarget {
       .installSnapshotReply(.covered(through: LogIndex(100))),
     ]
     var seeds = bodies.flatMap { body in
-      both(4) { MessageCodec.encode(message(body), entries: [Entry<Bytes>](), into: &$0) }
+      both(4) { MessageCodec.encode(message(body), entries: [], into: &$0) }
     }
     seeds += both(4) { writer in
       let command = KeyValueCommand.put(namespace: [1], key: [2], value: [3]).encoded()
@@ -101,7 +101,7 @@ extension PeerTarget {
       let append = AppendEntries(
         previous: EntryID(term: Term(3), index: LogIndex(40)), entriesTerm: Term(4), count: 2,
         commitIndex: LogIndex(39))
-      MessageCodec.encode(message(.appendEntries(append)), entries: entries, into: &writer)
+      MessageCodec.encode(message(.appendEntries(append)), entries: entries[...], into: &writer)
     }
     let members = [1, 2, 3].map { Member(id: NodeID($0), address: "10.0.0.\($0):5000", store: .durable) }
     if let configuration = try? Configuration(
@@ -119,7 +119,7 @@ extension PeerTarget {
       seeds += both(4) { writer in
         let piece = InstallSnapshot(last: entry, bytes: 1000, fingerprint: 5, offset: 990, count: 3)
         MessageCodec.encode(
-          message(.installSnapshot(piece)), entries: [Entry<Bytes>](),
+          message(.installSnapshot(piece)), entries: [],
           configuration: IndexedConfiguration(index: LogIndex(40), configuration: configuration),
           chunk: [1, 2, 3],
           into: &writer)

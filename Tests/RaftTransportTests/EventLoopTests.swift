@@ -1,3 +1,4 @@
+import Dispatch
 import RaftTransport
 import Synchronization
 import Testing
@@ -62,6 +63,44 @@ struct EventLoopTests {
         loop.schedule(after: 2) { continuation.resume() }
       }
     }
+  }
+
+  @Test("what is posted is done in order, whoever posts, and however long the loop has slept")
+  func posting() async {
+    let loop = EventLoop()
+    for _ in 0..<1_000 {
+      // Each of these finds the loop asleep, or about to be.
+      await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+        loop.async { done.resume() }
+      }
+    }
+    let box = Box(Mutex<[Int]>([]))
+    for number in 0..<100 { loop.async { box.value.withLock { $0.append(number) } } }
+    #expect(loop.run { box.value.withLock { $0 } } == Array(0..<100))
+  }
+
+  @Test("what was posted is done although nobody holds the loop any more")
+  func lastWords() async {
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      EventLoop().async { done.resume() }
+    }
+  }
+
+  @Test("hundreds of loops in a process leave threads for others")
+  func crowd() async {
+    let loops = (0..<300).map { EventLoop(label: "crowd \($0)") }
+    for (number, loop) in loops.enumerated() { #expect(loop.run { number } == number) }
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      DispatchQueue(label: "other").async { done.resume() }
+    }
+    withExtendedLifetime(loops) {}
+  }
+
+  @Test("an error that is thrown on the loop reaches whoever waits for it")
+  func errors() {
+    struct Fault: Error, Equatable {}
+    let loop = EventLoop()
+    #expect(throws: Fault()) { try loop.run { throw Fault() } }
   }
 
   private final class Box<Value: ~Copyable & Sendable>: Sendable {

@@ -58,7 +58,8 @@ struct MessageSample: CustomTestStringConvertible, Sendable {
   func frame(boot: UInt64 = 77) -> Bytes {
     var writer = ByteWriter()
     MessageCodec.writeFrame(
-      message, entries: entries, configuration: configuration, chunk: chunk, boot: boot, into: &writer)
+      message, entries: entries[...], configuration: configuration, chunk: chunk, boot: boot,
+      into: &writer)
     return writer.bytes
   }
 }

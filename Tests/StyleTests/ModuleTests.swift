@@ -8,7 +8,7 @@ struct ModuleTests {
     ("RaftChecksum", ["RaftCore", "CChecksum"]),
     ("RaftStore", ["RaftCore", "RaftChecksum", "CFile", "CRocksDB", "Glibc", "Synchronization"]),
     ("RaftStoreConformance", ["RaftCore", "RaftStore"]),
-    ("RaftTransport", ["RaftCore", "RaftChecksum", "CEpoll", "Dispatch", "Glibc"]),
+    ("RaftTransport", ["RaftCore", "RaftChecksum", "CEpoll", "Dispatch", "Glibc", "Synchronization"]),
     ("RaftServer", ["RaftCore", "RaftStore", "RaftTransport", "Dispatch", "Glibc", "Synchronization"]),
     ("RaftKV", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),
     ("RaftSimulation", ["RaftCore", "RaftStore", "RaftTransport", "RaftServer"]),

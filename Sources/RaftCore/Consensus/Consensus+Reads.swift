@@ -63,6 +63,10 @@ extension Consensus {
   private mutating func answer(_ read: ReadQueue.Pending, with index: LogIndex?, into outputs: inout Outputs)
   {
     if let asker = read.asker {
+      // It waits until it has applied as much, and may not know yet that it is committed.
+      if index != nil, let position = progress.position(of: asker) {
+        tellCommit(to: position, into: &outputs)
+      }
       send(.readIndexReply(ReadIndexReply(id: read.id, readIndex: index)), to: asker, into: &outputs)
     } else {
       outputs.answer(ReadOutcome(id: read.id, readIndex: index))

@@ -72,6 +72,17 @@ public struct ByteReader: Sendable {
     try readRaw(try readCount(elementBytes: 1))
   }
 
+  /// Reads a length and that many bytes, of which nearly all are expected to be the same: if they are `usual`, that is
+  /// given, and shares its memory.
+  public mutating func readBytes(usually usual: Bytes) throws(MalformedBytes) -> Bytes {
+    let count = try readCount(elementBytes: 1)
+    guard count == usual.count, bytes[offset..<(offset + count)].elementsEqual(usual) else {
+      return try readRaw(count)
+    }
+    offset += count
+    return usual
+  }
+
   /// Reads a length and that many bytes of UTF-8.
   public mutating func readString() throws(MalformedBytes) -> String {
     let start = offset

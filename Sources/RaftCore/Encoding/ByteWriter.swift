@@ -31,6 +31,9 @@ public struct ByteWriter: Sendable {
   /// Appends bytes as they are, without their length.
   public mutating func writeRaw(_ value: some Sequence<UInt8>) { bytes.append(contentsOf: value) }
 
+  /// Appends bytes as they are, without their length.
+  public mutating func writeRaw(_ value: Bytes) { bytes.append(contentsOf: value) }
+
   /// Appends a length and that many bytes.
   public mutating func write(_ value: Bytes) {
     write(UInt32(value.count))
@@ -65,6 +68,9 @@ public protocol ByteCodable: Sendable {
   /// Appends the value.
   func encode(into writer: inout ByteWriter)
 
+  /// The value's encoding alone. By default it is gathered in a buffer that grows.
+  func encoded() -> Bytes
+
   /// Reads the value back.
   ///
   /// - Throws: ``MalformedBytes`` if the bytes are not what ``encode(into:)`` writes.
@@ -72,7 +78,7 @@ public protocol ByteCodable: Sendable {
 }
 
 extension ByteCodable {
-  /// The value's encoding alone.
+  /// Encodes into a buffer that grows.
   public func encoded() -> Bytes {
     var writer = ByteWriter(capacity: 64)
     encode(into: &writer)

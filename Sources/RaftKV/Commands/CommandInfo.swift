@@ -55,10 +55,10 @@ public final class CommandInfo: Sendable {
   }
 
   /// Which of the arguments of a call are keys.
-  public func keyIndices(argumentCount: Int) -> [Int] {
+  public func keyIndices(argumentCount: Int) -> StrideThrough<Int> {
     let last = lastKey < 0 ? argumentCount + lastKey : min(lastKey, argumentCount - 1)
-    guard firstKey > 0, step > 0, firstKey <= last else { return [] }
-    return Array(stride(from: firstKey, through: last, by: step))
+    guard firstKey > 0, step > 0 else { return stride(from: 1, through: 0, by: 1) }
+    return stride(from: firstKey, through: last, by: step)
   }
 }
 

@@ -4,11 +4,14 @@ import RaftCore
 enum NumberText {
   /// The whole number that `text` is; nil if it is none, or if it is not written the one way that numbers are written:
   /// without spaces, plus sign and leading zeros.
-  static func integer(_ text: Bytes) -> Int64? {
+  static func integer(_ text: Bytes) -> Int64? { integer(text[...]) }
+
+  /// The same of a part of some bytes.
+  static func integer(_ text: ArraySlice<UInt8>) -> Int64? {
     guard let first = text.first, text.count <= 20 else { return nil }
-    if text == [0x30] { return 0 }
+    if first == 0x30, text.count == 1 { return 0 }
     let isNegative = first == 0x2D
-    let digits = isNegative ? text.dropFirst() : text[...]
+    let digits = isNegative ? text.dropFirst() : text
     guard let leading = digits.first, leading != 0x30 else { return nil }
     var value: Int64 = 0
     for byte in digits {

@@ -97,6 +97,9 @@ public struct KeyValueCall: ByteCodable, Hashable {
   /// The name, and what follows it.
   public var arguments: [Bytes]
 
+  /// The one that nearly all commands name.
+  private static let usualNamespace = CommandTable.namespace(ofDatabase: 0) ?? []
+
   /// Names a command.
   public init(namespace: Bytes, arguments: [Bytes]) {
     self.namespace = namespace
@@ -115,7 +118,7 @@ public struct KeyValueCall: ByteCodable, Hashable {
 
   /// Reads the value back.
   public init(from reader: inout ByteReader) throws(MalformedBytes) {
-    namespace = try reader.readBytes()
+    namespace = try reader.readBytes(usually: Self.usualNamespace)
     let count = try reader.readCount(elementBytes: 4)
     arguments = []
     arguments.reserveCapacity(count)

@@ -29,7 +29,7 @@ extension RESPConnection {
     guard info.accepts(argumentCount: words.count) else {
       return .error("ERR Invalid number of arguments specified for command")
     }
-    let keys = info.keyIndices(argumentCount: words.count)
+    let keys = Array(info.keyIndices(argumentCount: words.count))
     guard !keys.isEmpty else { return .error("ERR The command has no key arguments") }
     return .array(keys.map { .bulk(words[$0]) })
   }

@@ -17,6 +17,8 @@ struct RESPParser: Sendable {
   static let wordsMax = 1 << 20
   /// The most bytes of the words of a request.
   static let requestBytesMax = 16 << 20
+  /// For how many words room is made before they are there, at most.
+  private static let wordsReserved = 8
   /// The most bytes of a line.
   private static let lineBytesMax = 64 << 10
 
@@ -82,10 +84,12 @@ struct RESPParser: Sendable {
 
   private mutating func beginArray() throws(RESPProtocolError) -> Bool {
     guard let line = try takeLine("too big mbulk count string") else { return false }
-    guard let count = NumberText.integer(Bytes(line.dropFirst())), count <= Self.wordsMax else {
+    guard let count = NumberText.integer(line.dropFirst()), count <= Self.wordsMax else {
       throw RESPProtocolError("invalid multibulk length")
     }
     missing = max(0, Int(count))
+    // What is announced need not come.
+    words.reserveCapacity(min(max(0, Int(count)), Self.wordsReserved))
     return true
   }
 
@@ -96,7 +100,7 @@ struct RESPParser: Sendable {
       guard line.first == UInt8(ascii: "$") else {
         throw RESPProtocolError("expected '$', got '\(Self.shown(line.first ?? 0))'")
       }
-      guard let count = NumberText.integer(Bytes(line.dropFirst())), count >= 0, count <= wordBytesMax,
+      guard let count = NumberText.integer(line.dropFirst()), count >= 0, count <= wordBytesMax,
         wordBytes + Int(count) <= Self.requestBytesMax
       else {
         throw RESPProtocolError("invalid bulk length")

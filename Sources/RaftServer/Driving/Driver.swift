@@ -117,6 +117,19 @@ package struct Driver<Machine: StateMachine>: Sendable {
     return ticket
   }
 
+  /// Takes a linearizable read in that the caller answers itself, by ``ask(_:)``, once ``takeAnswerable()`` gives its ticket;
+  /// if it ends otherwise, a completion follows.
+  ///
+  /// The query, whose type depends on the state machine, needs not be kept and copied here then.
+  mutating func submitRead(deadline: Ticks) -> UInt64 { core.submitRead(deadline: deadline).ticket }
+
+  /// Gives away the tickets of reads that may be answered now, or at any later time.
+  mutating func takeAnswerable() -> [UInt64] {
+    guard !core.answerable.isEmpty else { return [] }
+    defer { core.answerable = [] }
+    return core.answerable
+  }
+
   /// Begins to change who takes part, if this node leads.
   ///
   /// - Returns: Its ticket, under which exactly one completion will follow: ``WriteResult/configured`` once the change is
@@ -221,7 +234,12 @@ package struct Driver<Machine: StateMachine>: Sendable {
 
   /// Answers the reads that the state machine has caught up with.
   private mutating func answerReads() {
-    for ticket in core.takeAnswerableReads() {
+    let tickets = core.takeAnswerableReads()
+    guard !queries.isEmpty else {
+      core.answerable += tickets
+      return
+    }
+    for ticket in tickets {
       guard let query = queries.remove(ticket) else { continue }
       completions.append(.read(ticket: ticket, .success(applier.read(query))))
       core.hasCompletions = true
@@ -231,7 +249,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// An entry was applied: whoever waits for it learns what it led to, and whoever waits for another entry at its index
   /// learns that theirs never will be applied.
   private mutating func settleProposals(by entry: EntryID, _ effect: Applier<Machine>.Effect) {
-    for proposal in core.proposals.settle(by: entry) {
+    while let proposal = core.proposals.settleNext(by: entry) {
       let isThis = proposal.entry == entry
       switch proposal.origin {
       case .local(let ticket):
@@ -301,6 +319,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
   private mutating func takeWrite(isDetached: Bool) -> DiskTask<Machine>? {
     guard let write = core.node.takeWrite() else { return nil }
     core.disk.isWorksTurn = true
+    if isDetached { core.disk.writingSince = core.now.ticks }
     let entries = core.node.entries(after: write.after, through: write.through) ?? []
     var install: DiskTask<Machine>.Installation?
     if write.installs != nil, let snapshot = core.node.installingSnapshot {

@@ -24,6 +24,8 @@ struct DiskWork: Sendable {
   var isFlushing = false
   /// When that began.
   var flushingSince = Ticks.zero
+  /// When the write began that the store is at; nil if it is at none.
+  var writingSince: Ticks?
   /// Whether other work comes before the next write: they take turns.
   var isWorksTurn = false
   /// About how much memory changes of the state take that nobody writes to its device yet.
@@ -121,7 +123,10 @@ extension DriverCore {
     }
   }
 
-  mutating func didPersist(_ proof: consuming DurableWrite) { node.didPersist(proof, into: &outputs) }
+  mutating func didPersist(_ proof: consuming DurableWrite) {
+    disk.writingSince = nil
+    node.didPersist(proof, into: &outputs)
+  }
 
   private mutating func offer(_ snapshot: Snapshot) {
     disk.newest = snapshot
@@ -136,7 +141,7 @@ extension DriverCore {
     appliedTime = time
     if disk.flushed != nil { disk.flushed = snapshot.last.index }
     // What became of the entries that it stands for was not learned here, one by one.
-    for proposal in proposals.settle(by: snapshot.last) { abandon(proposal) }
+    while let proposal = proposals.settleNext(by: snapshot.last) { abandon(proposal) }
     offer(snapshot)
     effects.report(.snapshotInstalled(at: snapshot.last.index))
   }

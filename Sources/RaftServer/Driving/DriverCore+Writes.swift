@@ -121,9 +121,12 @@ extension DriverCore {
     else {
       return answer(ForwardReply(number: forward.number, boot: boot, result: .busy), to: peer)
     }
-    heldForwards.append((peer, boot, forward))
-    heldForwardBytes += bytes
-    if heldForwards.count == 1 { proposeHeldForwards() }
+    guard heldForwards.isEmpty, !node.isTransferring else {
+      heldForwards.append((peer, boot, forward))
+      heldForwardBytes += bytes
+      return
+    }
+    propose(forward, from: peer, boot: boot)
   }
 
   /// Proposes forwards in the order of their arrival. While leadership is being handed over they stay; if it is lost
@@ -133,17 +136,19 @@ extension DriverCore {
     let held = heldForwards
     heldForwards = []
     heldForwardBytes = 0
-    for (peer, boot, forward) in held {
-      let isTaken =
-        forward.term == node.term
-        && propose(
-          forward.kind, forward.session, forward.operation,
-          for: .remote(node: peer, boot: boot, number: forward.number)
-        ) { driver, _ in
-          driver.answer(ForwardReply(number: forward.number, boot: boot, result: .busy), to: peer)
-        }
-      if !isTaken { answer(ForwardReply(number: forward.number, boot: boot, result: .refused), to: peer) }
-    }
+    for (peer, boot, forward) in held { propose(forward, from: peer, boot: boot) }
+  }
+
+  private mutating func propose(_ forward: Forward, from peer: NodeID, boot: UInt64) {
+    let isTaken =
+      forward.term == node.term
+      && propose(
+        forward.kind, forward.session, forward.operation,
+        for: .remote(node: peer, boot: boot, number: forward.number)
+      ) { driver, _ in
+        driver.answer(ForwardReply(number: forward.number, boot: boot, result: .busy), to: peer)
+      }
+    if !isTaken { answer(ForwardReply(number: forward.number, boot: boot, result: .refused), to: peer) }
   }
 
   /// Answers a forward; once there is a connection, if there is none.

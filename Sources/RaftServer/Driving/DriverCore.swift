@@ -70,6 +70,8 @@ struct DriverCore: Sendable {
 
   // Reads.
   var reads: ReadBatches
+  /// Tickets of reads that the shell is to answer.
+  var answerable: [UInt64] = []
 
   /// Pieces of snapshots that are to go to peers.
   var pacing: SnapshotPacing
@@ -177,12 +179,19 @@ struct DriverCore: Sendable {
   mutating func flushRequests() {
     sendWaiting()
     askForReads()
-    if hasAppended {
+    if hasAppended, !isGathering {
       hasAppended = false
       node.replicate(into: &outputs)
     }
     drainOutputs()
   }
+
+  /// Whether new entries wait for others, to be sent together: as long as the store is at the write before theirs, for one
+  /// tick at most, because that may hang.
+  ///
+  /// The leader answers nothing that it has not written itself, and begins their write, which gathers them as well, only
+  /// then. Sent one by one as they come in, they would cost every follower a message, a write and an answer each.
+  private var isGathering: Bool { disk.writingSince == now.ticks }
 
   /// The next committed entries to be applied.
   ///
@@ -221,7 +230,7 @@ struct DriverCore: Sendable {
     if requests.count > 0 || links.hasUnreportedSilence || !heldForwards.isEmpty {
       deadline = min(deadline, nextDeadlineCheck)
     }
-    if !pacing.waiting.isEmpty { deadline = now.ticks + 1 }
+    if !pacing.waiting.isEmpty || hasAppended { deadline = now.ticks + 1 }
     if let forwardsExpire { deadline = min(deadline, forwardsExpire) }
     if canAskForReads, let readDeadline = reads.nextDeadline { deadline = min(deadline, readDeadline) }
     return max(deadline, now.ticks + 1)

@@ -37,13 +37,17 @@ struct ProposalQueue: Sendable {
 
   /// Takes out everybody whose fate the application of `entry` decides: those at or before its index. Whoever waits for
   /// exactly this entry gets its effect; the others' positions hold, or held, an entry of another term.
-  mutating func settle(by entry: EntryID) -> [Proposal] {
-    var settled: [Proposal] = []
-    // Nearly always the first one is the only one concerned.
-    while head < proposals.count, proposals[head].entry.index <= entry.index {
-      settled.append(proposals[head])
-      head += 1
-    }
+  ///
+  /// - Returns: One of them; nil if nobody is left.
+  mutating func settleNext(by entry: EntryID) -> Proposal? {
+    guard head < proposals.count, proposals[head].entry.index <= entry.index else { return nil }
+    let proposal = proposals[head]
+    head += 1
+    trim()
+    return proposal
+  }
+
+  private mutating func trim() {
     if head == proposals.count {
       proposals.removeAll(keepingCapacity: true)
       head = 0
@@ -51,6 +55,5 @@ struct ProposalQueue: Sendable {
       proposals.removeFirst(head)
       head = 0
     }
-    return settled
   }
 }

@@ -1,7 +1,10 @@
 /// Something for each of the tickets that are in use, by ticket; tickets ascend.
-struct TicketTable<Element: Sendable>: Sendable {
+struct TicketTable<Element> {
   private var slots: [(ticket: UInt64, element: Element?)] = []
   private var head = 0
+
+  /// Whether no ticket is in use.
+  var isEmpty: Bool { slots.isEmpty }
 
   /// Adds an element under a ticket that is higher than all before it.
   mutating func add(_ element: Element, under ticket: UInt64) { slots.append((ticket, element)) }
@@ -23,6 +26,12 @@ struct TicketTable<Element: Sendable>: Sendable {
     return element
   }
 
+  /// Takes all elements away, in the order of their tickets.
+  mutating func removeAll() -> [Element] {
+    defer { self = TicketTable() }
+    return slots.compactMap(\.element)
+  }
+
   private mutating func trim() {
     while head < slots.count, slots[head].element == nil { head += 1 }
     if head == slots.count {
@@ -34,3 +43,5 @@ struct TicketTable<Element: Sendable>: Sendable {
     }
   }
 }
+
+extension TicketTable: Sendable where Element: Sendable {}

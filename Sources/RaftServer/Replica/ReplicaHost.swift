@@ -12,6 +12,17 @@ final class Running<Machine: StateMachine> {
   init(_ driver: Driver<Machine>) { self.driver = driver }
 }
 
+/// Who waits for the end of a write.
+///
+/// An object, so that those who wait stand in a table whose type does not depend on the state machine. Counter-example: of a
+/// table of closures that take a machine's outcome, every look asks the runtime for the table's type, its entries', and how
+/// they are copied, six times for each request.
+final class WriteWaiter<Machine: StateMachine> {
+  let handler: ReplicaHost<Machine>.WriteHandler
+
+  init(_ handler: @escaping ReplicaHost<Machine>.WriteHandler) { self.handler = handler }
+}
+
 /// The thin shell around one ``Driver``: sockets, the clock, the store, and the callers who wait. It decides nothing.
 ///
 /// `@unchecked Sendable` because everything in it is used on its event loop alone; every way in checks that.
@@ -62,8 +73,10 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   var whenApplied: (() -> Void)?
   var noticedIndex = LogIndex.zero
 
-  private var writeHandlers: [UInt64: WriteHandler] = [:]
-  private var readHandlers: [UInt64: ReadHandler] = [:]
+  /// Who waits for the end of a write: a ``WriteWaiter``, by ticket.
+  private var writers = TicketTable<AnyObject>()
+  /// What is to be done when a read can be answered, or has failed.
+  private var readers = TicketTable<(ReplicaError?) -> Void>()
   private var isFlushScheduled = false
   /// Fires at `timerDeadline`; left alone while nothing is due earlier, because making one costs more than a flush.
   private var timer: LoopTimer?
@@ -128,24 +141,28 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   ) {
     loop.preconditionOnLoop()
     if let refusal { return handler(.failure(.notExecuted(refusal))) }
-    let ticket = withDriver { driver in
-      driver.submit(kind, session: session, operation: operation, deadline: driver.deadline(in: milliseconds))
-    }
-    guard let ticket else { return handler(.failure(.notExecuted(reasonNotRunning))) }
-    writeHandlers[ticket] = handler
+    guard let running else { return handler(.failure(.notExecuted(reasonNotRunning))) }
+    running.driver.advance(to: moment)
+    scheduleFlush()
+    let ticket = running.driver.submit(
+      kind, session: session, operation: operation, deadline: running.driver.deadline(in: milliseconds))
+    writers.add(WriteWaiter<Machine>(handler), under: ticket)
   }
 
   /// Calls back when a change of the members has ended.
   func whenEnded(_ ticket: UInt64, then handler: @escaping (Result<Void, ReplicaError>) -> Void) {
-    writeHandlers[ticket] = { handler($0.map { _ in }) }
+    writers.add(WriteWaiter<Machine> { handler($0.map { _ in }) }, under: ticket)
   }
 
   func read(_ query: Machine.Query, within milliseconds: UInt64?, then handler: @escaping ReadHandler) {
     loop.preconditionOnLoop()
     if let refusal { return handler(.failure(.notExecuted(refusal))) }
-    let ticket = withDriver { driver in driver.submit(query, deadline: driver.deadline(in: milliseconds)) }
-    guard let ticket else { return handler(.failure(.notExecuted(reasonNotRunning))) }
-    readHandlers[ticket] = handler
+    guard let running else { return handler(.failure(.notExecuted(reasonNotRunning))) }
+    running.driver.advance(to: moment)
+    scheduleFlush()
+    let ticket = running.driver.submitRead(deadline: running.driver.deadline(in: milliseconds))
+    readers.add(
+      { error in handler(error.map { .failure($0) } ?? running.driver.ask(query)) }, under: ticket)
   }
 
   /// Reads what this node has applied, however old that is.
@@ -237,6 +254,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     noticeConfiguration()
     reportReplay()
     for event in running?.driver.effects.takeEvents() ?? [] { report(event) }
+    for ticket in running?.driver.takeAnswerable() ?? [] { readers.remove(ticket)?(nil) }
     for completion in running?.driver.takeCompletions() ?? [] { finish(completion) }
     noticeApplied()
   }
@@ -253,17 +271,21 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
 
   func sendAll() {
     guard let outboxes = running?.driver.effects.takeOutboxes() else { return }
-    for outbox in outboxes where outbox.writer.count > 0 {
+    for position in outboxes.indices where outboxes[position].writer.count > 0 {
       // A frame that cannot be sent is lost, as on any network: Raft repeats, and forwards have deadlines.
-      _ = transport.send(outbox.writer.bytes, to: outbox.peer, class: outbox.trafficClass)
+      _ = transport.send(
+        outboxes[position].writer.bytes, to: outboxes[position].peer, class: outboxes[position].trafficClass)
     }
-    running?.driver.effects.reuse(outboxes)
+    running?.driver.effects.reuse(consume outboxes)
   }
 
   private func finish(_ completion: Completion<Machine>) {
     switch completion {
-    case .write(let ticket, let result): writeHandlers.removeValue(forKey: ticket)?(result)
-    case .read(let ticket, let result): readHandlers.removeValue(forKey: ticket)?(result)
+    case .write(let ticket, let result):
+      guard let waiter = writers.remove(ticket) else { return }
+      unsafeDowncast(waiter, to: WriteWaiter<Machine>.self).handler(result)
+    case .read(let ticket, .failure(let error)): readers.remove(ticket)?(error)
+    case .read(_, .success): preconditionFailure("reads are answered here, and not by the driver")
     }
   }
 
@@ -334,6 +356,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     first = nil
     founding = nil
     for completion in completions { finish(completion) }
+    // Reads that could have been answered, had the state been sound.
+    for reader in readers.removeAll() { reader(.notExecuted(.stopping)) }
     // The store is closed before anybody hears that the node has stopped, and may open it again.
     transport.stop { [report, disk] in
       disk.close(writing: state) {

@@ -166,9 +166,13 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
     batch.put(StoredRecord.write(StoredKey.base) { record.encode(into: &$0) }, for: StoredKey.base)
   }
 
+  /// What an entry takes besides its payload, at most.
+  private static var entryBytes: Int { 32 }
+
   mutating func put(_ entry: Entry<Bytes>) {
     let key = StoredKey.entry(entry.id.index)
-    batch.put(StoredRecord.write(key) { entry.encode(into: &$0) }, for: key)
+    let capacity = Self.entryBytes + Int(entry.bytes)
+    batch.put(StoredRecord.write(key, capacity: capacity) { entry.encode(into: &$0) }, for: key)
   }
 
   /// Applies what was gathered, and syncs it, if it is essential.

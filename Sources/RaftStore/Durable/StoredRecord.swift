@@ -79,8 +79,9 @@ enum StoredRecord {
   static let version: UInt8 = 1
   private static let headerBytes = 5
 
-  static func write(_ key: Bytes, _ content: (inout ByteWriter) -> Void) -> Bytes {
-    var writer = ByteWriter(capacity: 64)
+  /// Makes the value for `key`, of a content that takes about `capacity` bytes.
+  static func write(_ key: Bytes, capacity: Int = 64, _ content: (inout ByteWriter) -> Void) -> Bytes {
+    var writer = ByteWriter(capacity: headerBytes + capacity)
     writer.write(version)
     writer.write(UInt32(0))
     content(&writer)

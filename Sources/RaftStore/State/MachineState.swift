@@ -25,6 +25,8 @@ public final class MachineState: @unchecked Sendable {
   /// The first failure to write what was sealed. Nothing is written on top of it, or the record of how far the state has come
   /// would speak of changes that are not there.
   private let flushFailure = FirstFailure()
+  /// The machine's key that was named last, as it is stored: what is read is often the next to be set.
+  private var lastKey: (named: Bytes, stored: Bytes) = ([], StateKey.machine([]))
 
   /// Changes that are to be written to the device.
   package struct Sealed: Sendable {
@@ -40,13 +42,18 @@ public final class MachineState: @unchecked Sendable {
   // MARK: - For the state machine
 
   /// The value of `key`; nil if there is none.
-  public func get(_ key: Bytes) -> Bytes? { value(of: StateKey.machine(key)) }
+  public func get(_ key: Bytes) -> Bytes? { value(of: stored(key)) }
 
   /// Sets the value of `key`.
-  public func put(_ value: Bytes, for key: Bytes) { recent.set(value, for: StateKey.machine(key)) }
+  public func put(_ value: Bytes, for key: Bytes) { recent.set(value, for: stored(key)) }
 
   /// Removes `key`, if it is there.
-  public func delete(_ key: Bytes) { recent.set(nil, for: StateKey.machine(key)) }
+  public func delete(_ key: Bytes) { recent.set(nil, for: stored(key)) }
+
+  private func stored(_ key: Bytes) -> Bytes {
+    if lastKey.named != key { lastKey = (key, StateKey.machine(key)) }
+    return lastKey.stored
+  }
 
   /// Visits the pairs with `lower <= key < upper` in ascending order, until `visit` returns false.
   ///

@@ -1,83 +1,93 @@
 import Dispatch
 import Glibc
 
-/// One serial queue on which everything of a node's shell happens: sockets, timers, and whatever else is
-/// posted to it.
+/// Something that one thread has another one do, and waits for.
 ///
-/// libdispatch on Linux wants a source to be created, activated, cancelled and closed on its own serial
-/// queue; done from elsewhere, a churn of connections crashed or hung it. So classes that own sources are
-/// confined to one loop and check it at their entry points.
+/// `@unchecked Sendable`: the semaphore orders what the two do with it.
+private final class Errand<Value, Failure: Error>: @unchecked Sendable {
+  private var body: (() throws(Failure) -> Value)?
+  private var result: Result<Value, Failure>?
+  private let isDone = DispatchSemaphore(value: 0)
+
+  init(_ body: @escaping () throws(Failure) -> Value) { self.body = body }
+
+  func run() {
+    result = takeResult()
+    isDone.signal()
+  }
+
+  /// Lets go of the body, which must not be held any more when the other thread goes on.
+  private func takeResult() -> Result<Value, Failure>? {
+    guard let body = body.take() else { return nil }
+    return Result { () throws(Failure) in try body() }
+  }
+
+  func wait() throws(Failure) -> Value {
+    isDone.wait()
+    guard let result else { preconditionFailure("whoever signals has left a result") }
+    return try result.get()
+  }
+}
+
+/// One thread on which everything of a node's shell happens: sockets, timers, and whatever else is posted to it.
 ///
-/// `@unchecked Sendable`: `queue` and `scratch` never change, and everything else is touched on the queue
-/// only.
+/// It waits in one call of the system for whatever comes first: bytes, a deadline, or somebody who posts (see ``LoopThread``).
+/// Classes that own sockets are confined to one loop, and check it at their entry points.
+///
+/// `@unchecked Sendable`: `thread` and `scratch` never change, and everything behind them but the mailbox is touched on the
+/// loop only.
 public final class EventLoop: @unchecked Sendable {
-  private let queue: DispatchQueue
-  private let identity = DispatchSpecificKey<ObjectIdentifier>()
+  private let thread: LoopThread
   /// Where sockets read into. One for the loop, not one for each connection: 10,000 idle clients cost
   /// nothing.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.readBytesMax, alignment: 16)
-  private var timers = TimerHeap()
-  private var timerSource: (any DispatchSourceTimer)?
-  private var armedDeadline: UInt64?
-  private var madePoller: SocketPoller?
 
   /// The most that one read takes from a socket, in bytes.
   static let readBytesMax = 64 << 10
 
   /// Makes a loop whose thread shows up under `label` in a debugger.
   public init(label: String = "raftnode.loop") {
-    queue = DispatchQueue(label: label, qos: .userInteractive)
-    queue.setSpecific(key: identity, value: ObjectIdentifier(self))
+    thread = LoopThread(label: label)
   }
 
   deinit {
+    // Nobody else can reach either any more.
     scratch.deallocate()
-    // Unsafe only by name: nobody else can reach these any more.
-    nonisolated(unsafe) let (source, poller) = (timerSource, madePoller)
-    guard source != nil || poller != nil else { return }
-    queue.async {
-      source?.cancel()
-      // The poller cancels its source here, and not on whatever thread lets go of the loop.
-      withExtendedLifetime(poller) {}
-    }
+    thread.end()
   }
 
   /// Whether the caller is on the loop.
-  public var isCurrent: Bool { DispatchQueue.getSpecific(key: identity) == ObjectIdentifier(self) }
+  public var isCurrent: Bool { thread.isCurrent }
 
   /// Runs `body` on the loop and waits for its result; at once if the caller is on the loop already. For
   /// start-up and tests: the path of a request never waits.
-  public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
+  public func run<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     if isCurrent { return try body() }
-    return try queue.sync(execute: body)
+    return try withoutActuallyEscaping(body) { (body) throws(Failure) -> Result in
+      let errand = Errand(body)
+      thread.post { errand.run() }
+      return try errand.wait()
+    }
   }
 
   /// Runs `body` on the loop in a later turn, after everything posted before.
-  public func async(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+  public func async(_ body: @escaping @Sendable () -> Void) { thread.post(body) }
 
   /// Traps unless the caller is on the loop.
-  public func preconditionOnLoop() { dispatchPrecondition(condition: .onQueue(queue)) }
+  public func preconditionOnLoop() { precondition(isCurrent, "this is used on its event loop only") }
 
   /// Nanoseconds of a monotonic clock that counts suspension (`CLOCK_BOOTTIME`): a machine that was put to
   /// sleep for an hour must not believe that its lease is still fresh.
-  public var nanoseconds: UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_BOOTTIME, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-  }
+  public var nanoseconds: UInt64 { LoopThread.nanoseconds }
 
   /// The same clock in whole milliseconds.
   public var milliseconds: UInt64 { nanoseconds / 1_000_000 }
-
-  // MARK: - Timers
 
   /// Runs `action` on the loop once ``milliseconds`` has reached `deadline`, unless it is cancelled before.
   @discardableResult
   public func schedule(at deadline: UInt64, _ action: @escaping () -> Void) -> LoopTimer {
     preconditionOnLoop()
-    let timer = timers.insert(deadline: deadline, action: action)
-    arm()
-    return timer
+    return thread.timers.insert(deadline: deadline, action: action)
   }
 
   /// Runs `action` on the loop `milliseconds` from now.
@@ -86,44 +96,9 @@ public final class EventLoop: @unchecked Sendable {
     schedule(at: self.milliseconds &+ milliseconds, action)
   }
 
-  private func arm() {
-    guard let deadline = timers.earliestDeadline else {
-      if armedDeadline != nil { timerSource?.schedule(deadline: .distantFuture) }
-      armedDeadline = nil
-      return
-    }
-    guard deadline != armedDeadline else { return }
-    armedDeadline = deadline
-    let source = timerSource ?? makeTimerSource()
-    let (due, now) = (deadline.multipliedReportingOverflow(by: 1_000_000), nanoseconds)
-    guard !due.overflow else { return source.schedule(deadline: .distantFuture) }
-    // A day at most: the clocks drift apart, and the timer is set again when it fires too early.
-    let wait = min(due.partialValue > now ? due.partialValue - now : 0, 86_400_000_000_000)
-    source.schedule(deadline: .now() + .nanoseconds(Int(wait)), leeway: .nanoseconds(0))
-  }
-
-  private func makeTimerSource() -> any DispatchSourceTimer {
-    let source = DispatchSource.makeTimerSource(flags: .strict, queue: queue)
-    source.setEventHandler { [weak self] in self?.fire() }
-    source.schedule(deadline: .distantFuture)
-    source.activate()
-    timerSource = source
-    return source
-  }
-
-  private func fire() {
-    armedDeadline = nil
-    let now = milliseconds
-    while let action = timers.takeDue(at: now) { action() }
-    arm()
-  }
-
   /// What watches the sockets of this loop.
   var poller: SocketPoller {
     preconditionOnLoop()
-    if let madePoller { return madePoller }
-    let poller = SocketPoller(queue: queue)
-    madePoller = poller
-    return poller
+    return thread.poller
   }
 }

@@ -1,5 +1,4 @@
 import CEpoll
-import Dispatch
 import Glibc
 
 /// Somebody who waits for a socket.
@@ -8,13 +7,9 @@ protocol PollTarget: AnyObject {
   func socketIsReady(isReadable: Bool, isWritable: Bool)
 }
 
-/// Watches all sockets of a loop with one descriptor of epoll, which in turn one source of libdispatch watches.
+/// Watches all sockets of a loop with one descriptor of epoll, and waits for them.
 ///
-/// With a source for each socket, every event costs four calls of the system and a change of threads in libdispatch; here
-/// that is shared by all sockets that are ready at the same time. It also keeps clear of what libdispatch on Linux gets
-/// wrong when sources come and go quickly.
-///
-/// Confined to its loop.
+/// Confined to its loop, but for ``wake()``.
 final class SocketPoller {
   /// What a socket is watched for.
   struct Interest: OptionSet {
@@ -36,30 +31,38 @@ final class SocketPoller {
   }
 
   private static let eventsMax = 512
-  /// How often one turn of the loop looks again before others get theirs.
-  private static let roundsPerTurn = 4
+  /// Names the descriptor by which the loop is woken among the events.
+  private static let waking = UInt64.max
+  /// How long to wait when there is nothing to wait with, in nanoseconds.
+  private static let restNanoseconds = 1_000_000
 
-  private let descriptor: Int32
-  private var source: (any DispatchSourceRead)?
+  private let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+  private let waker = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
   private var slots: [Slot] = []
   private var free: [UInt32] = []
   private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: SocketPoller.eventsMax)
 
-  init(queue: DispatchQueue) {
-    descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
-    // Without it no socket can be added, and whoever wants to is told.
-    guard descriptor >= 0 else { return }
-    let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-    source.setEventHandler { [weak self] in self?.turn() }
-    let descriptor = descriptor
-    source.setCancelHandler { close(descriptor) }
-    self.source = source
-    source.activate()
+  init() {
+    var event = epoll_event()
+    event.events = EPOLLIN.rawValue
+    event.data.u64 = Self.waking
+    epoll_ctl(descriptor, EPOLL_CTL_ADD, waker, &event)
   }
 
   deinit {
     events.deallocate()
-    source?.cancel()
+    if waker >= 0 { close(waker) }
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  /// Whether it has what it waits with. If not, the system had no descriptors left: no socket can be added, which whoever
+  /// wants to is told.
+  private var canWait: Bool { descriptor >= 0 && waker >= 0 }
+
+  /// Ends a wait, or the next one. From any thread.
+  func wake() {
+    var one: UInt64 = 1
+    _ = write(waker, &one, MemoryLayout<UInt64>.size)
   }
 
   /// Begins to watch a socket.
@@ -71,7 +74,7 @@ final class SocketPoller {
     slots[Int(slot)].target = target
     slots[Int(slot)].descriptor = socket
     let token = Token(slot: slot, generation: slots[Int(slot)].generation)
-    guard control(EPOLL_CTL_ADD, token, interest) else {
+    guard canWait, control(EPOLL_CTL_ADD, token, interest) else {
       remove(token)
       return nil
     }
@@ -97,17 +100,26 @@ final class SocketPoller {
     return epoll_ctl(descriptor, operation, slots[Int(token.slot)].descriptor, &event) == 0
   }
 
-  private func turn() {
-    for _ in 0..<Self.roundsPerTurn {
-      let count = Int(epoll_wait(descriptor, events, Int32(Self.eventsMax), 0))
-      guard count > 0 else { return }
-      for position in 0..<count { deliver(events[position]) }
-      // What is left is announced again.
-      if count < Self.eventsMax { return }
-    }
+  /// Waits until a socket is ready, somebody wakes it, or the time is over, and tells whoever is ready.
+  func poll(milliseconds: UInt64) {
+    guard canWait else { return rest(milliseconds) }
+    let count = epoll_wait(descriptor, events, Int32(Self.eventsMax), Int32(clamping: milliseconds))
+    // What is left is announced again.
+    for position in 0..<max(0, Int(count)) { deliver(events[position]) }
+  }
+
+  private func rest(_ milliseconds: UInt64) {
+    guard milliseconds > 0 else { return }
+    var time = timespec(tv_sec: 0, tv_nsec: Self.restNanoseconds)
+    nanosleep(&time, nil)
   }
 
   private func deliver(_ event: epoll_event) {
+    if event.data.u64 == Self.waking {
+      var count: UInt64 = 0
+      _ = read(waker, &count, MemoryLayout<UInt64>.size)
+      return
+    }
     let slot = slots[Int(event.data.u64 & 0xFFFF_FFFF)]
     // Somebody who was called before may have closed this one.
     guard slot.generation == UInt32(event.data.u64 >> 32), let target = slot.target else { return }

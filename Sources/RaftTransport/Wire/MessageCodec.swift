@@ -43,7 +43,7 @@ public enum MessageCodec {
   ///   - boot: The sender's boot number.
   ///   - writer: Where the frame is appended.
   public static func writeFrame(
-    _ message: Message, entries: some Collection<Entry<Bytes>> = [],
+    _ message: Message, entries: ArraySlice<Entry<Bytes>> = [],
     configuration: IndexedConfiguration? = nil, chunk: Bytes = [], trafficClass: TrafficClass = .consensus,
     boot: UInt64, into writer: inout ByteWriter
   ) {
@@ -58,7 +58,7 @@ public enum MessageCodec {
   ///
   /// - Precondition: There are as many entries, and bytes of a snapshot, as the message names.
   public static func encode(
-    _ message: Message, entries: some Collection<Entry<Bytes>> = [],
+    _ message: Message, entries: ArraySlice<Entry<Bytes>> = [],
     configuration: IndexedConfiguration? = nil, chunk: Bytes = [], into writer: inout ByteWriter
   ) {
     writer.write(message.term.rawValue)
