@@ -137,32 +137,35 @@ where
         continue
       }
       carryOut(step)
-      if client.underway != nil { break }
+      if client.isUnderway { break }
     }
     isPumping = false
     settle()
   }
 
+  /// Whoever waits for an answer is held until it comes, as it always does.
   private func carryOut(_ step: RESPConnection.Step) {
     switch step {
     case .write(let calls):
-      replica.propose(.run(calls), within: nil) { [weak self] in self?.answered($0, calls.count) }
+      let count = calls.count
+      replica.propose(.run(calls), within: nil) { self.answered($0, count) }
     case .transaction(let calls, let watched):
-      replica.propose(.run(calls, watched: watched), within: nil) { [weak self] in self?.answered($0, 1) }
+      replica.propose(.run(calls, watched: watched), within: nil) { self.answered($0, 1) }
     case .read(let calls):
-      replica.read(.run(calls), .linearizable, within: nil) { [weak self] answer in
-        self?.answered(
-          answer.map { if case .replies(let replies) = $0 { .replies(replies) } else { .done } }, calls.count)
+      let count = calls.count
+      replica.read(.run(calls), .linearizable, within: nil) { answer in
+        self.answered(
+          answer.map { if case .replies(let replies) = $0 { .replies(replies) } else { .done } }, count)
       }
     case .watch(let keys):
-      replica.read(.versions(keys), .linearizable, within: nil) { [weak self] answer in
-        guard let self, !isOver else { return }
+      replica.read(.versions(keys), .linearizable, within: nil) { [self] answer in
+        guard !isOver else { return }
         client.answer(versions: answer.map { if case .versions(let keys) = $0 { keys } else { [] } })
         pump()
       }
     case .namespaces:
-      replica.read(.namespaces, .linearizable, within: nil) { [weak self] answer in
-        guard let self, !isOver else { return }
+      replica.read(.namespaces, .linearizable, within: nil) { [self] answer in
+        guard !isOver else { return }
         client.answer(namespaces: answer.map { if case .namespaces(let names) = $0 { names } else { [] } })
         pump()
       }

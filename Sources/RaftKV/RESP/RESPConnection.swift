@@ -48,7 +48,9 @@ package struct RESPConnection: Sendable {
   private var held: [Bytes]?
   /// Commands of a group that were left, because those before them answered much.
   private var left: [KeyValueCall] = []
-  private(set) var underway: Underway?
+  private var underway: Underway?
+  /// Whether a step is under way. Its pattern is looked at, because to compare it with nil Swift would copy it.
+  var isUnderway: Bool { if case .none = underway { false } else { true } }
   /// Whether no further request is taken.
   private(set) var isClosing = false
   private var isInputOver = false
@@ -95,7 +97,7 @@ package struct RESPConnection: Sendable {
   mutating func close() { isClosing = true }
 
   package mutating func takeOutput() -> Bytes {
-    if underway == nil, let text = farewell {
+    if !isUnderway, let text = farewell {
       farewell = nil
       writer.write(.error(text))
     }
@@ -107,14 +109,14 @@ package struct RESPConnection: Sendable {
   var wantsReading: Bool { !isClosing && (isDrained || parser.heldBytes < options.requestBytesMax) }
   /// Whether the connection ends when all output is sent.
   package var isFinished: Bool {
-    underway == nil && left.isEmpty && (isClosing || isInputOver && isDrained)
+    !isUnderway && left.isEmpty && (isClosing || isInputOver && isDrained)
   }
 
   // MARK: - Steps
 
   /// The next thing to do; nil if there is none at the moment.
   package mutating func next(_ facts: () -> RESPFacts) -> Step? {
-    guard underway == nil, writer.bytes.count < options.outputBytesMax else { return nil }
+    guard !isUnderway, writer.bytes.count < options.outputBytesMax else { return nil }
     guard left.isEmpty else { return begin(.read(left)) }
     var group = Group()
     while !isClosing, writer.bytes.count < options.outputBytesMax, let request = takeRequest() {
@@ -231,21 +233,32 @@ package struct RESPConnection: Sendable {
 
   /// The end of ``Step/write(_:)``, ``Step/read(_:)`` or ``Step/transaction(_:watched:)``.
   package mutating func answer(_ result: Result<KeyValueOutcome, ReplicaError>, count: Int) {
-    guard let ended = underway else { return }
-    underway = nil
-    switch (ended, result) {
-    case (.group(let calls, let isWrite), .success(.replies(let replies))):
+    guard let ended = underway.take() else { return }
+    switch result {
+    case .success(.replies(let replies)): answer(ended, replies, count)
+    case .success(.changed):
+      if case .transaction = ended { writer.write(.nullArray) } else { answerUnreadable(count) }
+    case .success: answerUnreadable(count)
+    case .failure(let error): for _ in 0..<count { writer.write(.error(Self.text(of: error))) }
+    }
+  }
+
+  private mutating func answer(_ ended: Underway, _ replies: [Reply], _ count: Int) {
+    switch ended {
+    case .group(let calls, let isWrite):
       for reply in replies { writer.write(reply) }
-      if !isWrite { left = Array(calls.dropFirst(replies.count)) }
-    case (.transaction(let queued, let session), .success(.replies(let replies))):
+      if !isWrite, replies.count < calls.count { left = Array(calls.dropFirst(replies.count)) }
+    case .transaction(let queued, let session):
       writer.write(queued, replies)
       self.session = session
       if let mode = session.replyMode { setReplyMode(mode) }
       if session.isKilled { close() }
-    case (.transaction, .success(.changed)): writer.write(.nullArray)
-    case (_, .failure(let error)): for _ in 0..<count { writer.write(.error(Self.text(of: error))) }
-    case (_, .success): for _ in 0..<count { writer.write(.error("ERR the answer cannot be read")) }
+    case .watch, .namespaces: answerUnreadable(count)
     }
+  }
+
+  private mutating func answerUnreadable(_ count: Int) {
+    for _ in 0..<count { writer.write(.error("ERR the answer cannot be read")) }
   }
 
   /// The end of ``Step/watch(_:)``.

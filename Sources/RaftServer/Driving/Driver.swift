@@ -67,8 +67,19 @@ package struct Driver<Machine: StateMachine>: Sendable {
   /// Whether requests are under way.
   var hasRequests: Bool { core.hasRequests }
   var status: ReplicaStatus { core.status }
+
+  // What the shell asks for at every turn is got by mutation, though nothing changes: Swift then looks at the driver where it
+  // stands. Otherwise it would copy it first, with all its references.
+
   /// When the shell must call ``advance(to:)`` at the latest.
-  package var nextDeadline: Ticks { core.nextDeadline }
+  package var nextDeadline: Ticks { mutating get { core.nextDeadline } }
+  /// Who takes part.
+  var configuration: Configuration { mutating get { core.node.configuration } }
+  var isLeader: Bool { mutating get { core.node.isLeader } }
+  /// Whether some node is known to lead.
+  var hasLeader: Bool { mutating get { core.node.leader != nil } }
+  /// The index of the last entry that was applied.
+  var appliedIndex: LogIndex { mutating get { applier.last.index } }
 
   // MARK: - Inputs
 
@@ -211,7 +222,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
 
   /// Why the state machine's state cannot be relied on any more; nil if it can. The node must stop then. The shell looks
   /// after every ``flush()``, before it carries anything out: what was answered since may be wrong.
-  package var failure: StoreError? { applier.failure }
+  package var failure: StoreError? { mutating get { applier.failure } }
 
   /// Takes back what was answered since the last time that answers were taken. To be called when there is a ``failure``.
   package mutating func disown() {
@@ -227,7 +238,7 @@ package struct Driver<Machine: StateMachine>: Sendable {
   }
 
   /// Asks the state machine as it is.
-  func ask(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
+  mutating func ask(_ query: Machine.Query) -> Result<Machine.Answer, ReplicaError> {
     let answer = applier.read(query)
     return failure == nil ? .success(answer) : .failure(.notExecuted(.stopping))
   }

@@ -197,13 +197,13 @@ extension ReplicaHost {
 
   /// Who leads may have changed, or have got to know of somebody who has moved.
   func noticeLeader() {
-    guard let node = running?.driver.node else { return }
-    let isLost = node.leader == nil
+    guard let running else { return }
+    let isLost = !running.driver.hasLeader
     if isLost != around.isLost {
       around.isLost = isLost
       refreshPeers()
     }
-    if node.isLeader, around.isMoving || !around.moved.isEmpty { updateMoved() }
+    if around.isMoving || !around.moved.isEmpty, running.driver.isLeader { updateMoved() }
   }
 
   private var committedConfiguration: IndexedConfiguration? {

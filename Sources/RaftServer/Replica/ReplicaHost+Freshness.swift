@@ -6,9 +6,9 @@ import RaftTransport
 extension ReplicaHost {
   /// Tells whoever waits for it that entries were applied, or a snapshot was installed. Comes after the answers.
   func noticeApplied() {
-    guard let whenApplied, let applied = running?.driver.applier.last.index, applied != noticedIndex else {
-      return
-    }
+    guard let whenApplied, let running else { return }
+    let applied = running.driver.appliedIndex
+    guard applied != noticedIndex else { return }
     noticedIndex = applied
     whenApplied()
   }

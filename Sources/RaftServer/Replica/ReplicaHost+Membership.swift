@@ -30,7 +30,8 @@ extension ReplicaHost {
 
   /// Acts on a configuration that is new in the log.
   func noticeConfiguration() {
-    guard let configuration = running?.driver.node.configuration else { return }
+    guard let running else { return }
+    let configuration = running.driver.configuration
     if configuration != around.seen {
       let gone = (around.seen?.members ?? []).filter { configuration.member($0.id) == nil }
       let until = loop.milliseconds + Neighbourhood.farewellMilliseconds

@@ -102,7 +102,7 @@ extension ReplicaHost {
 
   /// Says how far it is, once in a second, and when it is done.
   func reportReplay() {
-    guard let replay, let applied = running?.driver.applier.last.index else { return }
+    guard let replay, let applied = running?.driver.appliedIndex else { return }
     let now = loop.milliseconds
     if applied >= replay.through {
       report(.recovered(entries: replay.entries, milliseconds: now - replay.beganAt))

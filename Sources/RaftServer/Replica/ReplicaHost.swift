@@ -142,8 +142,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     loop.preconditionOnLoop()
     if let refusal { return handler(.failure(.notExecuted(refusal))) }
     guard let running else { return handler(.failure(.notExecuted(reasonNotRunning))) }
-    running.driver.advance(to: moment)
-    scheduleFlush()
+    beginInput(running)
     let ticket = running.driver.submit(
       kind, session: session, operation: operation, deadline: running.driver.deadline(in: milliseconds))
     writers.add(WriteWaiter<Machine>(handler), under: ticket)
@@ -158,8 +157,7 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     loop.preconditionOnLoop()
     if let refusal { return handler(.failure(.notExecuted(refusal))) }
     guard let running else { return handler(.failure(.notExecuted(reasonNotRunning))) }
-    running.driver.advance(to: moment)
-    scheduleFlush()
+    beginInput(running)
     let ticket = running.driver.submitRead(deadline: running.driver.deadline(in: milliseconds))
     readers.add(
       { error in handler(error.map { .failure($0) } ?? running.driver.ask(query)) }, under: ticket)
@@ -220,6 +218,13 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
     return running.driver.run(input)
   }
 
+  /// Comes before a request. One that shares its turn of the loop with others shares the time with them.
+  private func beginInput(_ running: Running<Machine>) {
+    guard !isFlushScheduled else { return }
+    running.driver.advance(to: moment)
+    scheduleFlush()
+  }
+
   func scheduleFlush() {
     guard !isFlushScheduled else { return }
     isFlushScheduled = true
@@ -231,8 +236,8 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
   }
 
   func flush() {
-    guard running != nil else { return }
-    running?.driver.advance(to: moment)
+    guard let running else { return }
+    running.driver.advance(to: moment)
     guard var hasMore = flushDriver() else { return }
     // Appends leave before the leader's own write, and so in parallel with it.
     sendAll()
@@ -250,21 +255,22 @@ final class ReplicaHost<Machine: StateMachine>: @unchecked Sendable {
       }
     }
     if hasMore { scheduleFlush() }
-    if let deadline = running?.driver.nextDeadline { schedule(at: deadline) }
+    schedule(at: running.driver.nextDeadline)
     noticeConfiguration()
     reportReplay()
-    for event in running?.driver.effects.takeEvents() ?? [] { report(event) }
-    for ticket in running?.driver.takeAnswerable() ?? [] { readers.remove(ticket)?(nil) }
-    for completion in running?.driver.takeCompletions() ?? [] { finish(completion) }
+    for event in running.driver.effects.takeEvents() { report(event) }
+    for ticket in running.driver.takeAnswerable() { readers.remove(ticket)?(nil) }
+    for completion in running.driver.takeCompletions() { finish(completion) }
     noticeApplied()
   }
 
   /// Has the driver do what is to be done. Returns whether there is more; nil if the replica had to stop, because the state
   /// of the machine cannot be relied on: nothing that may rest on it leaves the node.
   private func flushDriver() -> Bool? {
-    let hasMore = running?.driver.flush() ?? false
-    guard let failure = running?.driver.failure else { return hasMore }
-    running?.driver.disown()
+    guard let running else { return nil }
+    let hasMore = running.driver.flush()
+    guard let failure = running.driver.failure else { return hasMore }
+    running.driver.disown()
     fail(failure)
     return nil
   }
