@@ -61,7 +61,10 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
       return
     }
     let stored = KeyLayout.storedKey(namespace: namespace, key: key)
-    let old = backend.get(stored)
+    var value = value
+    value.version = logIndex
+    writtenBytes &+= value.payload.count
+    let old = backend.exchange(value.encoded, for: stored)
     let oldHeader = old.flatMap(StoredValue.Header.init)
     let oldExpiry = oldHeader?.expiry
     if let oldHeader, oldHeader.isExpired(at: time) { note(.expired, namespace, key) }
@@ -73,10 +76,6 @@ public struct Keyspace<Backend: OrderedBackend>: Sendable {
       }
     }
     if old == nil { add(1, to: namespace) }
-    var value = value
-    value.version = logIndex
-    writtenBytes &+= value.payload.count
-    backend.put(value.encoded, for: stored)
     note(.put(value), namespace, key)
   }
 

@@ -79,6 +79,8 @@ public struct ChangeHistory: Sendable {
 
   /// From `head` on, the changes; nil before it.
   private var events: [KeyEvent?] = []
+  /// Index and size of each, so that one needs not be copied to be forgotten.
+  private var marks: [(index: UInt64, bytes: Int)] = []
   private var head = 0
   private(set) var bytes = 0
 
@@ -105,28 +107,31 @@ public struct ChangeHistory: Sendable {
   mutating func record(_ event: KeyEvent) {
     // The command itself has changed more than is remembered.
     guard event.index > forgottenThrough else { return }
+    let size = event.bytes
     events.append(event)
-    bytes += event.bytes
+    marks.append((event.index, size))
+    bytes += size
     // What came last stays, however large it is: whoever follows would otherwise lose its place at every large value.
-    while bytes > bytesMax || count > eventsMax, let first = events[head]?.index, first < event.index {
-      forgetFirst()
-    }
+    while bytes > bytesMax || count > eventsMax, marks[head].index < event.index { forgetFirst() }
   }
 
   /// Forgets all changes of the first index, as nobody can make sense of some of them.
   private mutating func forgetFirst() {
-    guard head < events.count, let index = events[head]?.index else { return }
-    while head < events.count, let event = events[head], event.index == index {
-      bytes -= event.bytes
+    guard head < marks.count else { return }
+    let index = marks[head].index
+    while head < marks.count, marks[head].index == index {
+      bytes -= marks[head].bytes
       events[head] = nil
       head += 1
     }
     forgottenThrough = index
     if head == events.count {
       events.removeAll(keepingCapacity: true)
+      marks.removeAll(keepingCapacity: true)
       head = 0
     } else if head > 1_024, head > events.count / 2 {
       events.removeFirst(head)
+      marks.removeFirst(head)
       head = 0
     }
   }
@@ -136,7 +141,7 @@ public struct ChangeHistory: Sendable {
     var (low, high) = (head, events.count)
     while low < high {
       let middle = (low + high) / 2
-      if (events[middle]?.index ?? 0) < index { low = middle + 1 } else { high = middle }
+      if marks[middle].index < index { low = middle + 1 } else { high = middle }
     }
     return low
   }

@@ -28,6 +28,12 @@ public struct NodeBackend: OrderedBackend {
     if let state { state.put(value, for: key) } else { memory.put(value, for: key) }
   }
 
+  /// Sets the value of `key`, and returns the one before; nil if there was none.
+  public mutating func exchange(_ value: Bytes, for key: Bytes) -> Bytes? {
+    if let state { return state.exchange(value, for: key) }
+    return memory.exchange(value, for: key)
+  }
+
   /// Removes `key`, if it is there.
   public mutating func delete(_ key: Bytes) {
     if let state { state.delete(key) } else { memory.delete(key) }

@@ -56,7 +56,7 @@ extension DriverCore {
     guard target != refusedTarget else { return false }
     // A write that an earlier leader may still refuse, and that would then be sent again, must not be overtaken.
     guard forwardedCount == 0 || forwardTarget == target else {
-      if forwardsExpire == nil { forwardsExpire = now.ticks + Self.staleForwardTicks }
+      if forwardsExpire == nil { forwardsExpire = now.ticks + staleForwardTicks }
       return false
     }
     forwardTarget = target
@@ -75,7 +75,9 @@ extension DriverCore {
   }
 
   /// How long forwards to a leader that is deposed may still be answered, in ticks, before they are given up as unknown.
-  static var staleForwardTicks: Int { 20 }
+  /// That is a few times as long as a message is on its way where an election timeout makes sense; all writes wait for it,
+  /// after every silent death of a leader.
+  var staleForwardTicks: Int { max(2, options.raft.electionTimeoutTicksMin / 6) }
 
   /// What would be stamped into a proposal now, in milliseconds since 1970.
   var proposalTime: UInt64 { max(lastLeaderTime, appliedTime, clock.time(at: now)) }
@@ -243,7 +245,7 @@ extension DriverCore {
     if forwardedCount > 0, forwardsExpire == nil, let leader = node.leader,
       forwardTarget != ForwardTarget(leader: leader, term: node.term)
     {
-      forwardsExpire = now.ticks + Self.staleForwardTicks
+      forwardsExpire = now.ticks + staleForwardTicks
     }
     guard let expiry = forwardsExpire else { return }
     if forwardedCount == 0 {

@@ -27,6 +27,8 @@ extension DurableStore {
       throw .corrupt("entry \(base.base.index.advanced(by: offset + 1)) is missing in the log")
     }
     lastIndex = base.base.index.advanced(by: entries.count)
+    configurations = []
+    for entry in entries { note(entry) }
     guard lastIndex == state.lastIndex else {
       throw .corrupt("the log ends at entry \(lastIndex), and was written through entry \(state.lastIndex)")
     }

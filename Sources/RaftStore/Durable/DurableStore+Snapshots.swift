@@ -217,6 +217,7 @@ extension DurableStore: SnapshotStore {
     }
     base.base = snapshot.last
     base.baseConfiguration = snapshot.configuration
+    configurations = []
     lastIndex = snapshot.last.index
     commitIndex = max(commitIndex, snapshot.last.index)
     batch.deleteRange(from: StoredKey.entry(.zero), to: StoredKey.entriesEnd)

@@ -19,6 +19,8 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
   var isFounded = false
   var lastIndex = LogIndex.zero
   var commitIndex = LogIndex.zero
+  /// The configurations in the log, ascending: to forget a part of it, only its last entry needs to be read again.
+  var configurations: [IndexedConfiguration] = []
   var batch = WriteBatch()
   /// Whether a store could not be changed; nothing is changed any more then.
   let failure = FirstFailure()
@@ -101,6 +103,7 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
       if let snapshot { try install(snapshot) }
       if write.after < lastIndex {
         batch.deleteRange(from: StoredKey.entry(write.after.next), to: StoredKey.entriesEnd)
+        configurations.removeAll { $0.index > write.after }
       }
       lastIndex = write.through
       commitIndex = max(commitIndex, min(write.commitIndex, write.through))
@@ -129,13 +132,11 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
     guard states != nil || index <= base.snapshot?.last.index ?? .zero else {
       throw .failed("the log can be compacted as far as a saved snapshot reaches, and not to \(index)")
     }
-    guard let dropped = try entries(after: base.base.index, through: index), let last = dropped.last else {
-      throw .gap(last: lastIndex, first: index)
+    guard let last = try readEntries(from: index, to: index.next).first else {
+      throw .corrupt("entry \(index) is missing in the log")
     }
-    for entry in dropped {
-      guard case .configuration(let configuration) = entry.content else { continue }
-      base.baseConfiguration = IndexedConfiguration(index: entry.id.index, configuration: configuration)
-    }
+    base.baseConfiguration = configurations.last { $0.index <= index } ?? base.baseConfiguration
+    configurations.removeAll { $0.index <= index }
     base.base = last.id
     batch.deleteRange(from: StoredKey.entry(.zero), to: StoredKey.entry(index.next))
     putBase()
@@ -166,10 +167,17 @@ public struct DurableStore<Backend: OrderedStore>: LogStore {
     batch.put(StoredRecord.write(StoredKey.base) { record.encode(into: &$0) }, for: StoredKey.base)
   }
 
+  /// Remembers an entry of the log if it holds a configuration.
+  mutating func note(_ entry: Entry<Bytes>) {
+    guard case .configuration(let configuration) = entry.content else { return }
+    configurations.append(IndexedConfiguration(index: entry.id.index, configuration: configuration))
+  }
+
   /// What an entry takes besides its payload, at most.
   private static var entryBytes: Int { 32 }
 
   mutating func put(_ entry: Entry<Bytes>) {
+    note(entry)
     let key = StoredKey.entry(entry.id.index)
     let capacity = Self.entryBytes + Int(entry.bytes)
     batch.put(StoredRecord.write(key, capacity: capacity) { entry.encode(into: &$0) }, for: key)

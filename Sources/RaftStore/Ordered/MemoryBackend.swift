@@ -20,6 +20,11 @@ public struct MemoryBackend: OrderedStore {
   /// - Complexity: O(log n).
   public mutating func put(_ value: Bytes, for key: Bytes) { tree.insert(value, for: key) }
 
+  /// Sets the value of `key`, and returns the one before; nil if there was none.
+  ///
+  /// - Complexity: O(log n).
+  public mutating func exchange(_ value: Bytes, for key: Bytes) -> Bytes? { tree.insert(value, for: key) }
+
   /// Removes `key`, if it is there.
   ///
   /// - Complexity: O(log n).

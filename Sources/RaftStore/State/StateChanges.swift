@@ -30,15 +30,20 @@ struct StateChanges: Sendable {
   var isEmpty: Bool { pairs.isEmpty }
 
   /// Notes a change, in the place of an earlier one of the same key.
-  mutating func set(_ value: Bytes?, for key: Bytes) {
+  ///
+  /// - Returns: That one; nil if there was none, and nil inside if it had removed the key.
+  @discardableResult
+  mutating func set(_ value: Bytes?, for key: Bytes) -> Bytes?? {
     if let place = places[HashedKey(bytes: key)] {
-      bytes += (value?.count ?? 0) - (pairs[place].value?.count ?? 0)
+      let former = pairs[place].value
+      bytes += (value?.count ?? 0) - (former?.count ?? 0)
       pairs[place].value = value
-    } else {
-      bytes += key.count + (value?.count ?? 0) + Self.pairBytes
-      places[HashedKey(bytes: key)] = pairs.count
-      pairs.append((key, value))
+      return .some(former)
     }
+    bytes += key.count + (value?.count ?? 0) + Self.pairBytes
+    places[HashedKey(bytes: key)] = pairs.count
+    pairs.append((key, value))
+    return nil
   }
 
   /// What has become of `key`: nil if nothing has, and nil inside if it was removed.
