@@ -101,7 +101,7 @@ def versions(raftnode):
 
     return {
         "raftnode": first(raftnode, "--version"),
-        "etcd": first(find("etcd"), "--version"),
+        "etcd": first(find("etcd"), "--version").replace(" Version:", ""),
         "redis": first(find("redis-server"), "--version"),
         "go": first(find("go"), "version"),
         "kernel": first("uname", "-sr"),

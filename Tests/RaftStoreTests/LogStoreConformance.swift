@@ -40,6 +40,9 @@ struct StoreUnderTest {
     for step in steps { try node.perform(step) }
   }
 
+  /// The store as it is after a restart; nil if it does not lie on a device.
+  func restarted() -> (any LogStore & SnapshotStore)? { device?.restarted().store() }
+
   /// What would be found if the node were started anew.
   func state() throws -> StoredState? {
     if let folder {
@@ -154,6 +157,32 @@ struct LogStoreConformance {
         == IndexedConfiguration(index: LogIndex(5), configuration: WritingNode.laterConfiguration))
     try tested.node.perform(.append(2, after: entryID(2, 8), term: 3))
     #expect(try tested.state()?.entries.map(\.id.index.rawValue) == [7, 8, 9, 10])
+  }
+
+  @Test("compaction keeps no configuration that was overwritten", arguments: StoreKind.allCases)
+  func compactionAfterOverwriting(_ kind: StoreKind) throws {
+    let tested = try StoreUnderTest(
+      kind, .found, .append(2, after: entryID(1, 1), term: 2), .configure(after: entryID(2, 3), term: 2),
+      .append(2, after: entryID(2, 3), term: 3, commit: 5), .save(last: entryID(3, 5), count: 10),
+      .compact(through: 5))
+    let state = try #require(try tested.state())
+    #expect(state.base == entryID(3, 5))
+    #expect(
+      state.baseConfiguration
+        == IndexedConfiguration(index: LogIndex(1), configuration: WritingNode.configuration))
+  }
+
+  @Test("compaction keeps a configuration that a restart has found in the log", arguments: [StoreKind.durable])
+  func compactionAfterRestart(_ kind: StoreKind) throws {
+    let tested = try StoreUnderTest(
+      kind, .found, .append(2, after: entryID(1, 1), term: 2), .configure(after: entryID(2, 3), term: 2),
+      .append(2, after: entryID(2, 4), term: 2, commit: 6), .save(last: entryID(2, 5), count: 10))
+    var restarted = try #require(tested.restarted())
+    _ = try restarted.recover()
+    try restarted.compact(through: LogIndex(5))
+    #expect(
+      try restarted.recover()?.baseConfiguration
+        == IndexedConfiguration(index: LogIndex(4), configuration: WritingNode.laterConfiguration))
   }
 
   @Test("what is not there cannot be forgotten", arguments: StoreKind.allCases)

@@ -17,9 +17,14 @@ public enum CommandInterpreter<Backend: OrderedBackend> {
   public static func execute(
     _ arguments: [Bytes], namespace: Bytes, on keyspace: inout Keyspace<Backend>
   ) -> Reply {
-    guard let name = arguments.first, let info = CommandTable.find(name), let body = info.body else {
-      return .error(CommandTable.unknownCommand(arguments))
-    }
+    execute(arguments, arguments.first.flatMap(CommandTable.find), namespace: namespace, on: &keyspace)
+  }
+
+  /// Runs a command that was found in the table already; nil if it is not there.
+  static func execute(
+    _ arguments: [Bytes], _ info: CommandInfo?, namespace: Bytes, on keyspace: inout Keyspace<Backend>
+  ) -> Reply {
+    guard let info, let body = info.body else { return .error(CommandTable.unknownCommand(arguments)) }
     guard info.accepts(argumentCount: arguments.count) else {
       return .error(CommandError.arity(info.name).text)
     }

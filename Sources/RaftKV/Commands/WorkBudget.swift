@@ -18,13 +18,14 @@ struct WorkBudget {
 
   /// Runs a command, unless those before it have used the budget up.
   mutating func admits<Backend: OrderedBackend>(
-    _ call: KeyValueCall, on keyspace: inout Keyspace<Backend>, _ run: (inout Keyspace<Backend>) -> Reply
+    _ call: KeyValueCall, _ info: CommandInfo?, on keyspace: inout Keyspace<Backend>,
+    _ run: (inout Keyspace<Backend>) -> Reply
   ) -> Reply {
     guard spent < Self.bytesMax else {
       return .error(
         "ERR not done: what was sent together with it has read and written more than \(Self.bytesMax) bytes")
     }
-    spent += Self.bytesRead(by: call, on: keyspace)
+    spent += Self.bytesRead(by: call, info, on: keyspace)
     let before = keyspace.writtenBytes
     let reply = run(&keyspace)
     spent += keyspace.writtenBytes &- before
@@ -32,11 +33,10 @@ struct WorkBudget {
   }
 
   /// The bytes of long values that a command looks at as a whole.
-  static func bytesRead<Backend: OrderedBackend>(by call: KeyValueCall, on keyspace: Keyspace<Backend>) -> Int
-  {
-    guard let name = call.arguments.first, let info = CommandTable.find(name), info.readsWholeValues else {
-      return 0
-    }
+  static func bytesRead<Backend: OrderedBackend>(
+    by call: KeyValueCall, _ info: CommandInfo?, on keyspace: Keyspace<Backend>
+  ) -> Int {
+    guard let info, info.readsWholeValues else { return 0 }
     return info.keyIndices(argumentCount: call.arguments.count).reduce(0) { sum, index in
       let bytes = keyspace.record(namespace: call.namespace, key: call.arguments[index])?.bytes.count ?? 0
       return sum + (bytes > shortBytes ? bytes : 0)

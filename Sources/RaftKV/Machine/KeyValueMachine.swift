@@ -43,8 +43,10 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       var budget = AnswerBudget()
       var work = WorkBudget()
       let replies = calls.map { call in
-        work.admits(call, on: &keyspace) {
-          budget.admitted(CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &$0))
+        let info = call.arguments.first.flatMap(CommandTable.find)
+        return work.admits(call, info, on: &keyspace) {
+          budget.admitted(
+            CommandInterpreter.execute(call.arguments, info, namespace: call.namespace, on: &$0))
         }
       }
       keyspace.reclaimExpired(limit: Self.reclaimedWithCommand)
@@ -79,12 +81,13 @@ public struct KeyValueMachine<Backend: OrderedBackend>: StateMachine {
       var replies: [Reply] = []
       var bytes = 0
       for call in calls where bytes < AnswerLimit.readBytes {
-        bytes += WorkBudget.bytesRead(by: call, on: view)
-        guard let name = call.arguments.first, CommandTable.find(name)?.isWrite != true else {
+        let info = call.arguments.first.flatMap(CommandTable.find)
+        bytes += WorkBudget.bytesRead(by: call, info, on: view)
+        guard info?.isWrite != true else {
           replies.append(.error("ERR a command that changes something is proposed, not asked"))
           continue
         }
-        let reply = CommandInterpreter.execute(call.arguments, namespace: call.namespace, on: &view)
+        let reply = CommandInterpreter.execute(call.arguments, info, namespace: call.namespace, on: &view)
         bytes += reply.bytes
         replies.append(reply)
       }

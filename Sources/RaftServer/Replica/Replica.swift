@@ -257,11 +257,12 @@ public final class Replica<Machine: StateMachine>: Sendable {
     then handler: @escaping (Result<Machine.Outcome, ReplicaError>) -> Void
   ) {
     host.write(.command, session: .none, operation: command.encoded(), within: milliseconds) { result in
-      handler(
-        result.flatMap { result in
-          guard case .outcome(let outcome) = result else { return .failure(.unknown(.sessionExpired)) }
-          return .success(outcome)
-        })
+      // Without `flatMap`, which is generic, and would be told its types at every answer.
+      switch result {
+      case .success(.outcome(let outcome)): handler(.success(outcome))
+      case .success: handler(.failure(.unknown(.sessionExpired)))
+      case .failure(let error): handler(.failure(error))
+      }
     }
   }
 
@@ -273,11 +274,11 @@ public final class Replica<Machine: StateMachine>: Sendable {
     then handler: @escaping (Result<Machine.Outcome, ReplicaError>) -> Void
   ) {
     host.write(.command, session: stamp, operation: command.encoded(), within: milliseconds) { result in
-      handler(
-        result.flatMap { result in
-          guard case .outcome(let outcome) = result else { return .failure(.unknown(.sessionExpired)) }
-          return .success(outcome)
-        })
+      switch result {
+      case .success(.outcome(let outcome)): handler(.success(outcome))
+      case .success: handler(.failure(.unknown(.sessionExpired)))
+      case .failure(let error): handler(.failure(error))
+      }
     }
   }
 
