@@ -172,10 +172,10 @@ struct LogStoreConformance {
         == IndexedConfiguration(index: LogIndex(1), configuration: WritingNode.configuration))
   }
 
-  @Test("compaction keeps a configuration that a restart has found in the log", arguments: [StoreKind.durable])
-  func compactionAfterRestart(_ kind: StoreKind) throws {
+  @Test("compaction keeps a configuration that a restart has found in the log")
+  func compactionAfterRestart() throws {
     let tested = try StoreUnderTest(
-      kind, .found, .append(2, after: entryID(1, 1), term: 2), .configure(after: entryID(2, 3), term: 2),
+      .durable, .found, .append(2, after: entryID(1, 1), term: 2), .configure(after: entryID(2, 3), term: 2),
       .append(2, after: entryID(2, 4), term: 2, commit: 6), .save(last: entryID(2, 5), count: 10))
     var restarted = try #require(tested.restarted())
     _ = try restarted.recover()
