@@ -59,6 +59,8 @@ extension DriverCore {
       if forwardsExpire == nil { forwardsExpire = now.ticks + staleForwardTicks }
       return false
     }
+    // A deadline that is left over is that of forwards which have all ended.
+    if forwardedCount == 0 { forwardsExpire = nil }
     forwardTarget = target
     if leader == id {
       return propose(kind, session, operation, for: .local(ticket: ticket)) { [ticket] driver, reason in
