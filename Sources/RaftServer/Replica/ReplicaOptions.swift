@@ -35,7 +35,7 @@ public struct ReplicaOptions: Hashable, Sendable {
   /// After so many payload bytes of applied entries such a node takes a snapshot; 1 or more. Default 64 MiB.
   public var snapshotBytes = 64 << 20
   /// A node that keeps its machine's state on a disk writes what has changed when that takes about so many bytes of memory, and
-  /// lets changes take three times as many at most; 1 or more. Default 16 MiB.
+  /// lets changes take four times as many at most; 1 or more. Default 16 MiB.
   public var stateBytes = 16 << 20
   /// How many bytes of snapshots this node sends to others in a second, to all of them together, at most; nil, the default,
   /// for no limit. At least 65,536.
