@@ -73,7 +73,8 @@ final class LoopThread: @unchecked Sendable {
       defer { mailbox.isAwake = true }
       return !mailbox.isAwake
     }
-    if mustWake { poller.wake() }
+    // The thread itself looks into the mailbox before it waits again, also when a socket or a timer has made it post.
+    if mustWake, !isCurrent { poller.wake() }
   }
 
   /// Ends the thread, once it has done what was posted before.
