@@ -31,16 +31,14 @@ extension Consensus {
     for position in progress.peers.indices { sendAppends(to: position, evenIfEmpty: false, into: &outputs) }
   }
 
-  /// Tells peers the commit index: with the entries that are to be sent, or by itself.
+  /// Sends a peer what it lacks, and tells it the commit index: with the entries, or by itself.
   ///
   /// By itself only if no entry is under way. Otherwise the next commit is near, and tells of this one as well; whoever
   /// needs it earlier, for a read, is told then (``tellCommit(to:into:)``). Under load, when commits follow each other
   /// without pause, a follower is so spared half of the messages, each of which wakes it.
-  private mutating func tellCommit(into outputs: inout Outputs) {
-    for position in progress.peers.indices {
-      sendAppends(to: position, evenIfEmpty: false, into: &outputs)
-      if log.lastIndex == commitIndex { tellCommit(to: position, into: &outputs) }
-    }
+  private mutating func bringUpToDate(_ position: Int, into outputs: inout Outputs) {
+    sendAppends(to: position, evenIfEmpty: false, into: &outputs)
+    if log.lastIndex == commitIndex { tellCommit(to: position, into: &outputs) }
   }
 
   /// Tells a peer the commit index as far as it is known to hold the log; it learns of the rest when it has more.
@@ -145,8 +143,7 @@ extension Consensus {
     }
     // What was committed may have ended this leadership, or changed who takes part.
     guard isLeader, let position = progress.position(of: peer) else { return }
-    sendAppends(to: position, evenIfEmpty: false, into: &outputs)
-    if log.lastIndex == commitIndex { tellCommit(to: position, into: &outputs) }
+    bringUpToDate(position, into: &outputs)
   }
 
   mutating func handle(_ reply: HeartbeatReply, from peer: NodeID, into outputs: inout Outputs) {
@@ -209,7 +206,7 @@ extension Consensus {
     commitIndex = index
     outputs.trace(.committed(through: index))
     startWaitingReads(into: &outputs)
-    tellCommit(into: &outputs)
+    for position in progress.peers.indices { bringUpToDate(position, into: &outputs) }
     configurationMayBeCommitted(into: &outputs)
   }
 }

@@ -256,14 +256,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
     _ command: Machine.Command, within milliseconds: UInt64?,
     then handler: @escaping (Result<Machine.Outcome, ReplicaError>) -> Void
   ) {
-    host.write(.command, session: .none, operation: command.encoded(), within: milliseconds) { result in
-      // Without `flatMap`, which is generic, and would be told its types at every answer.
-      switch result {
-      case .success(.outcome(let outcome)): handler(.success(outcome))
-      case .success: handler(.failure(.unknown(.sessionExpired)))
-      case .failure(let error): handler(.failure(error))
-      }
-    }
+    propose(command, once: .none, within: milliseconds, then: handler)
   }
 
   /// Runs a command of a session once, as ``ClientSession`` does, for callers that number their commands themselves. To
@@ -274,6 +267,7 @@ public final class Replica<Machine: StateMachine>: Sendable {
     then handler: @escaping (Result<Machine.Outcome, ReplicaError>) -> Void
   ) {
     host.write(.command, session: stamp, operation: command.encoded(), within: milliseconds) { result in
+      // Without `flatMap`, which is generic, and would be told its types at every answer.
       switch result {
       case .success(.outcome(let outcome)): handler(.success(outcome))
       case .success: handler(.failure(.unknown(.sessionExpired)))
