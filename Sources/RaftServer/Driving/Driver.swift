@@ -251,7 +251,10 @@ package struct Driver<Machine: StateMachine>: Sendable {
       return
     }
     for ticket in tickets {
-      guard let query = queries.remove(ticket) else { continue }
+      guard let query = queries.remove(ticket) else {
+        core.answerable.append(ticket)
+        continue
+      }
       completions.append(.read(ticket: ticket, .success(applier.read(query))))
       core.hasCompletions = true
     }

@@ -38,6 +38,9 @@ final class SocketPoller {
 
   private let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
   private let waker = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+  /// Whether it has what it waits with, and can be woken. If not, the system had no descriptors or no memory left: no socket
+  /// can be added, which whoever wants to is told.
+  private let canWait: Bool
   private var slots: [Slot] = []
   private var free: [UInt32] = []
   private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: SocketPoller.eventsMax)
@@ -46,7 +49,7 @@ final class SocketPoller {
     var event = epoll_event()
     event.events = EPOLLIN.rawValue
     event.data.u64 = Self.waking
-    epoll_ctl(descriptor, EPOLL_CTL_ADD, waker, &event)
+    canWait = waker >= 0 && epoll_ctl(descriptor, EPOLL_CTL_ADD, waker, &event) == 0
   }
 
   deinit {
@@ -54,10 +57,6 @@ final class SocketPoller {
     if waker >= 0 { close(waker) }
     if descriptor >= 0 { close(descriptor) }
   }
-
-  /// Whether it has what it waits with. If not, the system had no descriptors left: no socket can be added, which whoever
-  /// wants to is told.
-  private var canWait: Bool { descriptor >= 0 && waker >= 0 }
 
   /// Ends a wait, or the next one. From any thread.
   func wake() {
