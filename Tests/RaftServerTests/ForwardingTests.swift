@@ -102,6 +102,23 @@ struct DriverNetwork {
 
 @Suite("Forwarding writes to the leader")
 struct ForwardingTests {
+  @Test("the deadline of forwards to a former leader, which have all ended, ends none to the next one")
+  func deadlineOfFormerForwards() throws {
+    var network = try DriverNetwork(3)
+    let leader = try network.elect()
+    let follower = (leader + 1) % 3
+    // What is left when the last of them has ended in this turn of the loop, before the time is told again.
+    network.drivers[follower].core.forwardsExpire = network.moment.ticks + 2
+    let ticket = network.drivers[follower].submit(
+      .command, session: .none, operation: Register.Add(5).encoded(), deadline: Ticks(network.now + 1_000))
+    network.now += 3
+    network.drivers[follower].advance(to: network.moment)
+    try network.serve(follower)
+    #expect(network.ending(ticket, at: follower) == nil)
+    try network.deliver()
+    #expect(network.ending(ticket, at: follower) == "5")
+  }
+
   @Test("a write through a follower runs once and is answered there")
   func forwards() throws {
     var network = try DriverNetwork(3)
